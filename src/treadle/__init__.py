@@ -1,0 +1,53 @@
+"""Treadle: durable, observable runs of functions, from one process to a cluster.
+
+Names load when they are first used, so that `import treadle` inside a step costs little.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from treadle.authoring import pipeline, tool
+    from treadle.client import Run
+    from treadle.errors import JobError, TreadleError, WorkerDied
+    from treadle.server.embedded import local
+    from treadle.step import attempt_number, log_metric, progress, scratch_dir
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "JobError": "errors",
+    "Run": "client",
+    "TreadleError": "errors",
+    "WorkerDied": "errors",
+    "attempt_number": "step",
+    "local": "server.embedded",
+    "log_metric": "step",
+    "pipeline": "authoring",
+    "progress": "step",
+    "scratch_dir": "step",
+    "tool": "authoring",
+}
+
+__all__ = [
+    "JobError",
+    "Run",
+    "TreadleError",
+    "WorkerDied",
+    "__version__",
+    "attempt_number",
+    "local",
+    "log_metric",
+    "pipeline",
+    "progress",
+    "scratch_dir",
+    "tool",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'treadle' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"treadle.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,1 @@
+"""What a user writes with: @tool, @pipeline, tracing, bundles."""

@@ -1,0 +1,1 @@
+"""Values to bytes and back; a codec is used only when exact."""

@@ -1,0 +1,156 @@
+"""Every error that Treadle raises, in one tree. Standard library only.
+
+    TreadleError
+    |-- UserMistake            the caller asked for something that cannot be
+    |   |-- InvalidDefinition  a tool or pipeline is not well formed (cycle, unknown input, ...)
+    |   |-- InvalidParameters  values do not fit the schema
+    |   |-- InvalidRequest     a command or request makes no sense
+    |   |-- NotFound           no such run, job, step, output, blob
+    |   |-- Conflict           it exists, but in a state in which this cannot be done
+    |   `-- TooLarge           asks for more than this machine, or a limit, has
+    |-- JobError               the user's code ended badly; carries a Failure
+    |   `-- WorkerDied         its process died; carries the death certificate too
+    |-- Aborted                someone asked for the end
+    |-- Unavailable            the outside world: disk full, directory unreadable, owner gone
+    |   |-- StorageFull
+    |   |-- OwnedElsewhere     another live process owns this data directory
+    |   `-- NewerSchema        the ledger was written by a newer Treadle
+    |-- CodecError             a value cannot be encoded or decoded
+    |-- DamagedBlob            stored bytes no longer match their digest
+    |-- MissingBlob            bytes that should be stored are not
+    `-- InternalError          a rule of our own was broken; please report
+        |-- UnlawfulMove       a state table has no such move
+        `-- StaleMove          someone else moved first (fence of owner, attempt, state)
+
+`code` is stable and travels on the wire. `sentence` is what the user reads; it says the next step.
+"""
+
+from typing import Any
+
+
+class TreadleError(Exception):
+    """Base of all; `str(error)` is the sentence.
+
+    hint: the next step, one sentence; details: JSON-able facts that travel with the code.
+    """
+
+    code = "treadle.error"
+
+    def __init__(self, message: str, *, hint: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.message, self.hint, self.details = message, hint, details
+
+    @property
+    def sentence(self) -> str:
+        """What happened and what to do next."""
+        return f"{self.message} {self.hint}".rstrip()
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class UserMistake(TreadleError):
+    code = "user.mistake"
+
+
+class InvalidDefinition(UserMistake):
+    """A tool or pipeline is not well formed. `where` is "file:line" when known."""
+
+    code = "definition.invalid"
+
+    def __init__(self, message: str, *, where: str = "", hint: str = "", **details: Any) -> None:
+        super().__init__(f"{where}: {message}" if where else message, hint=hint, **details)
+        self.where = where
+
+
+class InvalidParameters(InvalidDefinition):
+    code = "parameters.invalid"
+
+
+class InvalidRequest(UserMistake):
+    code = "request.invalid"
+
+
+class NotFound(UserMistake):
+    code = "not_found"
+
+
+class Conflict(UserMistake):
+    code = "conflict"
+
+
+class TooLarge(UserMistake):
+    code = "too_large"
+
+
+class JobError(TreadleError):
+    """A job ended without a result; `failure` (model.records.Failure) says how."""
+
+    code = "job.failed"
+
+    def __init__(self, message: str, *, failure: Any = None, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.failure = failure
+
+
+class WorkerDied(JobError):
+    """The process of the job died; `failure.certificate` holds signal, memory, last lines."""
+
+    code = "job.worker_died"
+
+
+class Aborted(TreadleError):
+    code = "job.aborted"
+
+
+class Unavailable(TreadleError):
+    code = "unavailable"
+
+
+class StorageFull(Unavailable):
+    code = "storage.full"
+
+
+class OwnedElsewhere(Unavailable):
+    code = "owned_elsewhere"
+
+
+class NewerSchema(Unavailable):
+    code = "ledger.newer_schema"
+
+
+class CodecError(TreadleError):
+    code = "codec"
+
+
+class DamagedBlob(TreadleError):
+    code = "blob.damaged"
+
+
+class MissingBlob(TreadleError):
+    code = "blob.missing"
+
+
+class InternalError(TreadleError):
+    code = "internal"
+
+
+class UnlawfulMove(InternalError):
+    code = "internal.unlawful_move"
+
+
+class StaleMove(InternalError):
+    code = "internal.stale_move"
+
+
+def _tree(base: type[TreadleError]) -> dict[str, type[TreadleError]]:
+    found = {base.code: base}
+    for child in base.__subclasses__():
+        found |= _tree(child)
+    return found
+
+
+def from_wire(code: str, message: str, hint: str = "") -> TreadleError:
+    """The error a door reported: by its code, or TreadleError for a code of a newer release."""
+    kind = _tree(TreadleError).get(code, TreadleError)
+    return kind(message, hint=hint)

@@ -1,0 +1,251 @@
+"""Every seam of the system on one page, each method with its contract for the implementer.
+
+| seam      | implementations                                       | contract suite             |
+|-----------|-------------------------------------------------------|----------------------------|
+| Engine    | engine.local, engine.memory (scripted, for tests)     | tests/contract/engine      |
+| Runtime   | runtime.function                                      | tests/contract/runtime     |
+| Ledger    | storage.ledger.sqlite (a file, or ":memory:")         | tests/contract/ledger      |
+| BlobStore | storage.blobs: local, memory, objects (S3, GCS, ...)  | tests/contract/blobs       |
+| Clock     | SystemClock below; tests bring their own              | -                          |
+"""
+
+import time
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeVar
+
+from treadle.model.orders import AttemptKey, Note, Order, Report
+from treadle.model.records import Attempt, Event, Job, Metric, Run, Tool
+from treadle.model.refs import Ref
+from treadle.model.states import JobEvent, RunEvent
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware UTC time that never goes back while the process lives."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds for measuring durations."""
+        ...
+
+
+class SystemClock:
+    """Wall time, held still while the machine's clock is set back."""
+
+    def __init__(self) -> None:
+        self._latest = 0.0
+
+    def now(self) -> datetime:
+        self._latest = max(self._latest, time.time())
+        return datetime.fromtimestamp(self._latest, UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """What an engine has in all."""
+
+    slots: int  #: jobs at a time
+    cpus: float
+    memory_bytes: int
+    gpus: int = 0
+
+
+class Engine(AbstractAsyncContextManager["Engine"], Protocol):
+    """WHERE jobs run. Entering starts it; leaving ends every process it started."""
+
+    def capacity(self) -> Capacity:
+        """What the engine has in all; constant while it lives."""
+        ...
+
+    def start(self, order: Order) -> None:
+        """Take the order over and return at once; all else is told by notes.
+
+        An order that cannot be carried out ends with an Ended note, never with an exception.
+        The caller starts no more than fits the capacity, but a slot still being cleared may
+        delay the start.
+        """
+        ...
+
+    def abort(self, attempt: AttemptKey, *, grace_seconds: float) -> None:
+        """Ask for the attempt's end: SIGTERM to its tree, SIGKILL after the grace.
+
+        Ended(report.outcome="aborted") follows when nothing of it is alive. Unknown or ended
+        attempts are ignored; a second call with a shorter grace shortens it.
+        """
+        ...
+
+    async def adopt(self, attempts: Collection[AttemptKey]) -> set[AttemptKey]:
+        """Of attempts started by an earlier owner, those still alive and now ours to follow.
+
+        What is not returned is proven gone when this returns. Called once, before any start.
+        """
+        ...
+
+    def notes(self) -> AsyncIterator[Sequence[Note]]:
+        """The one stream of notes, in batches; bounded: when it is full the jobs block.
+
+        Per attempt: Started, then Printed / Measured / Progressed, then Ended, numbered from 1.
+        """
+        ...
+
+
+class Channel(Protocol):
+    """What a runtime tells while it performs; safe to call from any thread of the job."""
+
+    def started(self) -> None: ...
+
+    def metric(self, name: str, value: float, step: int | None) -> None: ...
+
+    def progress(self, done: float, total: float | None) -> None: ...
+
+
+class Runtime(Protocol):
+    """HOW one kind of job runs, inside the worker process."""
+
+    def perform(self, order: Order, channel: Channel) -> Report:
+        """Carry out the order. Never raises for what the user's code does.
+
+        Calls channel.started() once, right before the user's code. Outputs are written to the
+        order's blob store before this returns. KeyboardInterrupt, SystemExit and os._exit of the
+        user's code: the first two are failures of type user (SystemExit(0) completes with None).
+        """
+        ...
+
+
+class BlobStore(Protocol):
+    """Immutable bytes by BLAKE3 digest. Thread-safe."""
+
+    def put(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
+        """Store the concatenated parts; return (digest, size in bytes).
+
+        Visible only when whole. Putting again is harmless and renews the age.
+        Raises StorageFull (disk full), Unavailable.
+        """
+        ...
+
+    def open(self, digest: str, *, verify: bool = False) -> memoryview:
+        """All bytes of the blob, mapped where the store is local; the view owns its mapping.
+
+        verify: hash first and raise DamagedBlob if they do not match (a remote store always
+        does). Raises MissingBlob.
+        """
+        ...
+
+    def has(self, digest: str) -> bool: ...
+
+    def size(self, digest: str) -> int:
+        """Size in bytes. Raises MissingBlob."""
+        ...
+
+    def delete(self, digest: str) -> None:
+        """Forget the blob; a missing one is fine."""
+        ...
+
+    def list(self) -> Iterator[tuple[str, int, datetime]]:
+        """(digest, size in bytes, when last put) of every blob, in no order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs to list, newest first. before: a cursor (the id of the last run seen)."""
+
+    state: str | None = None
+    pipeline: str | None = None
+    label: tuple[str, str] | None = None
+    before: str | None = None
+    limit: int = 50
+
+
+class Books(Protocol):
+    """The ledger's statements, valid inside one ledger.write or ledger.read. They never commit.
+
+    Moves are compare-and-set on (state, attempt, owner) of `before`, write their event in the
+    same transaction and return the record after; they raise UnlawfulMove or StaleMove.
+    """
+
+    # definitions
+    def add_tools(self, tools: Iterable[Tool]) -> None: ...
+    def tool(self, tool_id: str) -> Tool: ...
+    def add_snapshot(self, digest: str, files: Collection[str], at: datetime) -> None: ...
+
+    # runs and their jobs
+    def add_run(self, run: Run, version_schema: Mapping[str, Any], description: str) -> None: ...
+    def add_jobs(self, jobs: Sequence[Job], edges: Sequence[tuple[str, str]]) -> None: ...
+    def run(self, run_id: str) -> Run: ...
+    def runs(self, query: RunFilter) -> list[Run]: ...
+    def find_ids(self, prefix: str) -> list[str]: ...
+    def job(self, job_id: str) -> Job: ...
+    def jobs_of(self, run_id: str) -> list[Job]: ...
+    def edges_of(self, run_id: str) -> list[tuple[str, str]]: ...
+    def delete_run(self, run_id: str) -> None: ...
+
+    # moves
+    def move_job(self, before: Job, event: JobEvent, at: datetime, **changes: Any) -> Job: ...
+    def move_run(self, before: Run, event: RunEvent, at: datetime, **changes: Any) -> Run: ...
+    def lease_candidates(self, limit: int) -> list[Job]: ...
+    def lease(self, job: Job, owner: str, at: datetime) -> Job: ...
+    def close_attempt(
+        self, job: Job, end: str, at: datetime, report: Report | None = None
+    ) -> None: ...
+    def parents_done(self, parent: Job) -> list[Job]:
+        """Count this parent off its children; return the children with none left, still waiting."""
+        ...
+
+    def children_of(self, job: Job) -> list[Job]: ...
+    def job_ended(self, job: Job) -> Run | None:
+        """Count the job off its run; the run if this was its last job, else None."""
+        ...
+
+    # what attempts said
+    def add_outputs(self, job: Job, outputs: Mapping[str, Ref]) -> None: ...
+    def outputs_of(self, job_id: str) -> dict[str, Ref]: ...
+    def inputs_of(self, job_id: str) -> dict[tuple[str, str], Ref]:
+        """Outputs of the job's parents by (step, output name)."""
+        ...
+
+    def add_metrics(self, metrics: Sequence[Metric]) -> None: ...
+    def metrics_of(self, run_or_job_id: str, after: int = 0) -> list[Metric]: ...
+    def set_progress(self, job_id: str, done: float, total: float | None) -> None: ...
+    def attempts_of(self, job_id: str) -> list[Attempt]: ...
+    def events(self, *, stream: str | None, after: int, limit: int) -> list[Event]: ...
+
+    # owners
+    def add_owner(self, owner: str, pid: int, at: datetime) -> None: ...
+    def leased_jobs(self) -> list[Job]: ...
+    def referenced_digests(self) -> set[str]: ...
+
+
+class Ledger(Protocol):
+    """What happened. One owner writes; anybody may read."""
+
+    async def write(self, fn: Callable[[Books], T]) -> T:
+        """Run fn in the loop's thread and return what it returned, committed.
+
+        Functions of one loop turn share a transaction, a savepoint each: what one raises rolls
+        back its own work only. fn never awaits. Raises StorageFull when the disk is full: then
+        nothing of the transaction happened.
+        """
+        ...
+
+    def read(self, fn: Callable[[Books], T]) -> T:
+        """Run fn on a consistent view, at once; for indexed queries of few rows."""
+        ...
+
+    def close(self) -> None: ...

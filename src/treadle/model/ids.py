@@ -1,0 +1,40 @@
+"""Ids that sort by time and carry their kind: `run_01k9x3m2qa7f3k2m9d`.
+
+Ten characters of milliseconds since 1970 and eight of chance, in Crockford's base 32
+(https://www.crockford.com/base32.html) in lower case. Within a process ids strictly grow, also
+when the clock is set back.
+"""
+
+import secrets
+import threading
+import time
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_CHANCE_BITS = 40
+_lock = threading.Lock()
+_last = 0
+
+
+def new_id(kind: str, *, now_ms: int | None = None) -> str:
+    """Return a new id such as `job_...`; kind is a short lower-case word."""
+    global _last
+    fresh = (now_ms if now_ms is not None else time.time_ns() // 1_000_000) << _CHANCE_BITS
+    fresh |= secrets.randbits(_CHANCE_BITS)
+    with _lock:
+        if fresh <= _last:  # same millisecond, or the clock was set back
+            fresh = _last + 1 + secrets.randbits(16)
+        _last = fresh
+    return f"{kind}_{_base32(fresh, 18)}"
+
+
+def kind_of(identifier: str) -> str:
+    """The kind prefix: kind_of("run_01k...") == "run"."""
+    return identifier.partition("_")[0]
+
+
+def _base32(number: int, width: int) -> str:
+    digits = []
+    for _ in range(width):
+        digits.append(ALPHABET[number & 31])
+        number >>= 5
+    return "".join(reversed(digits))

@@ -1,0 +1,231 @@
+"""What the ledger keeps and the API shows: frozen facts. Change is `dataclasses.replace`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from treadle.model.bindings import DEFAULT_OUTPUT, Arguments, Binding
+from treadle.model.states import JobState, RunState
+
+
+class FailureType(StrEnum):
+    """Whose fault a failure was."""
+
+    USER = "user"  # their code raised, or exited with another code than 0
+    CRASHED = "crashed"  # their process died: a signal, os._exit
+    MEMORY = "memory"  # over its memory limit, or killed by the kernel for want of memory
+    TIMEOUT = "timeout"
+    BUILD = "build"  # code, environment or image could not be made ready
+    LOST = "lost"  # server, engine or node died, more often than is forgiven
+    INTERNAL = "internal"  # ours
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A death certificate: how a process ended."""
+
+    signal: int | None = None
+    exit_code: int | None = None
+    out_of_memory: bool = False
+    peak_memory_bytes: int | None = None  #: highest resident-minus-shared memory of the tree seen
+    last_lines: str = ""  #: the end of what it printed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job did not complete. All text: nobody needs the user's classes to read it."""
+
+    type: FailureType
+    message: str  #: one line
+    exception: str = ""  #: qualified name of the exception's class, if one was raised
+    traceback: str = ""  #: as Python prints it, the user's frames only
+    hint: str = ""  #: the next step
+    certificate: Certificate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """The one code that a job is pinned to.
+
+    snapshot: `digest` is a bundle's manifest ("" = what is installed), `entry` "module:qualname".
+    value: `digest` is a blob holding a cloudpickle of {name: function}, `entry` the name.
+    project_dir: folder to work in where it is visible.
+    """
+
+    kind: Literal["snapshot", "value"]
+    digest: str
+    entry: str
+    project_dir: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """What a job asks for, and what happens when it does not go well."""
+
+    cpus: float = 1.0
+    memory_bytes: int | None = None  #: limit of the process tree's resident-minus-shared memory
+    gpus: int = 0
+    timeout_seconds: float | None = None  #: of one attempt, from `started`
+    retries: int = 0
+    backoff_seconds: float = 1.0  #: before the first retry; doubles with each
+    backoff_limit_seconds: float = 300.0
+    retry_on: tuple[FailureType, ...] = (
+        FailureType.USER,
+        FailureType.CRASHED,
+        FailureType.MEMORY,
+        FailureType.TIMEOUT,
+    )
+    on_lost: Literal["requeue", "fail"] = "requeue"
+    grace_seconds: float = 5.0  #: between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """Something that can be run. `id` names the exact definition, code and defaults included."""
+
+    id: str
+    name: str
+    version: str
+    code: Code
+    kind: Literal["function", "primitive", "script", "notebook", "container"] = "function"
+    description: str = ""
+    parameters_schema: Mapping[str, Any] = field(default_factory=dict)  #: JSON Schema, 2020-12
+    outputs: tuple[str, ...] = (DEFAULT_OUTPUT,)
+    execution: Execution = Execution()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A tool placed in a pipeline."""
+
+    name: str
+    tool_id: str
+    arguments: Arguments
+    after: tuple[str, ...] = ()
+    where: str = ""  #: "file:line" of the call that made it
+    execution: Execution | None = None  #: None: as the tool says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A traced pipeline: its definition's name and version, and the steps it came to."""
+
+    name: str
+    version: str
+    tools: tuple[Tool, ...]
+    steps: tuple[Step, ...]
+    description: str = ""
+    parameters_schema: Mapping[str, Any] = field(default_factory=dict)
+    output: Binding | None = None  #: what the pipeline function returned
+    concurrency: int | None = None  #: runs of this pipeline at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """A request for a run."""
+
+    pipeline: Pipeline
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = 0  #: higher first
+    fail_fast: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One execution of a pipeline."""
+
+    id: str
+    pipeline: str
+    pipeline_version: str
+    state: RunState
+    created_at: datetime
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    output: Binding | None = None
+    priority: int = 0
+    fail_fast: bool = False
+    concurrency: int | None = None
+    retry_of: str | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    jobs_total: int = 0
+    jobs_left: int = 0  #: not yet ended
+    jobs_failed: int = 0
+    reason: str = ""  #: why it waits, or why it ended as it did
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One execution of one tool: a step of a run, or a call without a run."""
+
+    id: str
+    run_id: str | None
+    step: str  #: the step's name, or the tool's for a call
+    tool_id: str
+    state: JobState
+    arguments: Arguments
+    execution: Execution
+    created_at: datetime
+    position: int = 0  #: place among the run's steps
+    priority: int = 0
+    attempt: int = 0  #: leases so far; fences everything an attempt writes
+    owner: str | None = None
+    parents_left: int = 0
+    failures: int = 0  #: attempts that used up a retry
+    losses: int = 0  #: attempts lost with their owner or engine, free of charge
+    reason: str = ""  #: why it waits (parent, slot, build, limit, backoff, backend) or was skipped
+    not_before: datetime | None = None
+    started_at: datetime | None = None  #: of the last attempt
+    ended_at: datetime | None = None
+    failure: Failure | None = None  #: of the last attempt that failed
+    progress_done: float | None = None
+    progress_total: float | None = None
+
+    @property
+    def stream(self) -> str:
+        """Whose events this job's moves are written to: its run's, or its own."""
+        return self.run_id or self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at a job."""
+
+    job_id: str
+    number: int
+    owner: str
+    leased_at: datetime
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    end: str | None = None  #: completed, failed, aborted, lost
+    failure: Failure | None = None
+    peak_memory_bytes: int | None = None
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A line of the diary. `cursor` grows over the ledger, `number` within its stream from 1."""
+
+    cursor: int
+    stream: str  #: a run's id, or a job's when it has no run
+    number: int
+    at: datetime
+    kind: str  #: "job.started", "run.completed", ...
+    job_id: str | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metric:
+    """A number that a job logged. step: the user's own counter (epoch, iteration)."""
+
+    job_id: str
+    attempt: int
+    name: str
+    value: float
+    step: int | None
+    at: datetime

@@ -1,0 +1,1 @@
+"""HOW a job runs, inside the worker process."""

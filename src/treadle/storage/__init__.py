@@ -1,0 +1,1 @@
+"""WHAT happened and what was made: the ledger, the blobs, the logs."""
