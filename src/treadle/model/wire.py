@@ -48,7 +48,8 @@ def from_wire(kind: type[R], wire: Any, where: str = "") -> R:
 
     Raises InvalidRequest, naming the place, for a missing, unknown or ill-typed field.
     """
-    result: R = _reader(kind)(wire, where or kind.__name__)
+    as_any: Any = kind
+    result: R = _reader(as_any)(wire, where or kind.__name__)
     return result
 
 
