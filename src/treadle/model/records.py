@@ -159,14 +159,16 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One execution of one tool: a step of a run, or a call without a run."""
+    """One execution of one tool: a step of a run, or a call without a run.
+
+    Its arguments stand apart (`Books.arguments_of`): they never change and may be large.
+    """
 
     id: str
     run_id: str | None
     step: str  #: the step's name, or the tool's for a call
     tool_id: str
     state: JobState
-    arguments: Arguments
     execution: Execution
     created_at: datetime
     position: int = 0  #: place among the run's steps
@@ -221,7 +223,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """A number that a job logged. step: the user's own counter (epoch, iteration)."""
+    """A number that a job logged. step: the user's own counter (epoch, iteration).
+
+    id grows over the ledger; 0 until it is written.
+    """
 
     job_id: str
     attempt: int
@@ -229,3 +234,4 @@ class Metric:
     value: float
     step: int | None
     at: datetime
+    id: int = 0

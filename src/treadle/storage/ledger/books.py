@@ -1,0 +1,415 @@
+"""The ledger's statements over one SQLite connection; SQL is in `sql/`; nothing commits."""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import aiosql
+
+from treadle.errors import NotFound, StaleMove
+from treadle.interfaces import RunFilter
+from treadle.model.bindings import Arguments, Stored, leaves
+from treadle.model.orders import Report
+from treadle.model.records import (
+    Attempt,
+    Event,
+    Execution,
+    Job,
+    Metric,
+    Pipeline,
+    Run,
+    Tool,
+)
+from treadle.model.refs import Ref
+from treadle.model.states import (
+    JOB_ENDS,
+    RUN_ENDS,
+    JobEvent,
+    RunEvent,
+    advance_job,
+    advance_run,
+)
+from treadle.storage.ledger import rows
+
+QUERIES: Any = aiosql.from_path(
+    Path(__file__).with_name("sql"), "sqlite3", mandatory_parameters=False
+)
+LAST = "\x7f"  #: sorts behind every id
+_MOVE_JOB: str = QUERIES.move_job.sql
+_ADD_EVENT: str = QUERIES.add_event.sql
+
+
+class SqliteBooks:
+    """interfaces.Books on SQLite."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._db = connection
+        self._executions: dict[str, Execution] = {}  # by tool id
+
+    # definitions
+
+    def add_tools(self, tools: Iterable[Tool], at: datetime) -> None:
+        for tool in tools:
+            QUERIES.add_tool(
+                self._db,
+                id=tool.id,
+                name=tool.name,
+                version=tool.version,
+                definition=rows.dump(tool),
+                code_digest=tool.code.digest,
+                at=at.timestamp(),
+            )
+
+    def tool(self, tool_id: str) -> Tool:
+        definition = QUERIES.tool_definition(self._db, id=tool_id)
+        if definition is None:
+            raise NotFound(f"there is no tool {tool_id}")
+        return rows.tool(definition)
+
+    def add_pipeline(self, pipeline: Pipeline, at: datetime) -> None:
+        QUERIES.add_pipeline(
+            self._db,
+            name=pipeline.name,
+            version=pipeline.version,
+            description=pipeline.description,
+            parameters_schema=rows.dump_plain(dict(pipeline.parameters_schema)),
+            at=at.timestamp(),
+        )
+
+    def add_snapshot(self, digest: str, files: Collection[str], at: datetime) -> None:
+        QUERIES.add_snapshot(self._db, digest=digest, at=at.timestamp())
+        QUERIES.add_snapshot_file(self._db, [{"snapshot": digest, "digest": f} for f in files])
+
+    # runs
+
+    def add_run(self, run: Run) -> None:
+        QUERIES.add_run(self._db, **rows.run_values(run))
+        if run.labels:
+            labels = [{"run_id": run.id, "key": k, "value": v} for k, v in run.labels.items()]
+            QUERIES.add_label(self._db, labels)
+        data = {"state": run.state.value, "pipeline": run.pipeline, "jobs": run.jobs_total}
+        self.add_event(run.id, "run.created", run.created_at, None, data)
+
+    def run(self, run_id: str) -> Run:
+        row = QUERIES.run(self._db, id=run_id)
+        if row is None:
+            raise NotFound(f"There is no run {run_id}.", hint="`treadle ps` lists the runs.")
+        return rows.run(row, dict(tuple(r) for r in QUERIES.labels_of(self._db, run_id=run_id)))
+
+    def runs(self, query: RunFilter) -> list[Run]:
+        page = {"before": query.before or LAST, "limit": query.limit}
+        if query.label is not None:
+            key, value = query.label
+            found = QUERIES.runs_by_label(
+                self._db, key=key, value=value, state=query.state, pipeline=query.pipeline, **page
+            )
+        elif query.state is not None and query.pipeline is not None:
+            found = QUERIES.runs_by_pipeline_state(
+                self._db, state=query.state, pipeline=query.pipeline, **page
+            )
+        elif query.state is not None:
+            found = QUERIES.runs_by_state(self._db, state=query.state, **page)
+        elif query.pipeline is not None:
+            found = QUERIES.runs_by_pipeline(self._db, pipeline=query.pipeline, **page)
+        else:
+            found = QUERIES.runs_all(self._db, **page)
+        return self._with_labels(list(found))
+
+    def _with_labels(self, found: list[sqlite3.Row]) -> list[Run]:
+        if not found:
+            return []
+        ids = [row["id"] for row in found]
+        labels: dict[str, dict[str, str]] = {}
+        for label in QUERIES.labels_between(self._db, oldest=min(ids), newest=max(ids)):
+            labels.setdefault(label["run_id"], {})[label["key"]] = label["value"]
+        return [rows.run(row, labels.get(row["id"], {})) for row in found]
+
+    def unfinished_runs(self) -> list[Run]:
+        return self._with_labels(list(QUERIES.unfinished_runs(self._db)))
+
+    def waiting_runs(self, pipeline: str) -> list[Run]:
+        return self._with_labels(list(QUERIES.waiting_runs(self._db, pipeline=pipeline)))
+
+    def count_active(self, pipeline: str) -> int:
+        return int(QUERIES.count_active(self._db, pipeline=pipeline))
+
+    def ended_runs_before(self, moment: datetime, limit: int) -> list[str]:
+        found = QUERIES.ended_runs_before(self._db, moment=moment.timestamp(), limit=limit)
+        return [row["id"] for row in found]
+
+    def move_run(self, before: Run, event: RunEvent, at: datetime, **changes: Any) -> Run:
+        state = advance_run(before.state, event)
+        if state in RUN_ENDS:
+            changes.setdefault("ended_at", at)
+        after = replace(before, state=state, **changes)
+        moved = QUERIES.move_run(
+            self._db,
+            id=after.id,
+            state=after.state.value,
+            started_at=rows.seconds(after.started_at),
+            ended_at=rows.seconds(after.ended_at),
+            reason=after.reason,
+            from_state=before.state.value,
+        )
+        if moved is None:
+            raise StaleMove(f"run {before.id} is not {before.state} any more")
+        data = {"state": after.state.value, "reason": after.reason}
+        self.add_event(after.id, f"run.{event}", at, None, data)
+        return after
+
+    def delete_run(self, run_id: str) -> None:
+        QUERIES.delete_events(self._db, stream=run_id)
+        QUERIES.delete_run(self._db, id=run_id)
+
+    # jobs
+
+    def add_jobs(
+        self, jobs: Sequence[tuple[Job, Arguments]], edges: Sequence[tuple[str, str]]
+    ) -> None:
+        values, texts, blobs = [], [], []
+        for job, arguments in jobs:
+            own = job.execution != self._tool_execution(job.tool_id)
+            values.append(rows.job_values(job, own))
+            texts.append({"job_id": job.id, "arguments": rows.arguments_text(arguments)})
+            blobs += [{"job_id": job.id, "digest": d} for d in _blobs_in(arguments)]
+        QUERIES.add_job(self._db, values)
+        QUERIES.add_arguments(self._db, texts)
+        if blobs:
+            QUERIES.add_job_blob(self._db, blobs)
+        if edges:
+            QUERIES.add_edge(self._db, [{"parent": p, "child": c} for p, c in edges])
+
+    def _tool_execution(self, tool_id: str) -> Execution:
+        found = self._executions.get(tool_id)
+        if found is None:
+            found = self._executions[tool_id] = self.tool(tool_id).execution
+        return found
+
+    def _job(self, row: sqlite3.Row) -> Job:
+        own = row["execution"]
+        return rows.job(
+            row, rows.execution(own) if own is not None else self._tool_execution(row["tool_id"])
+        )
+
+    def _jobs(self, found: Iterable[sqlite3.Row]) -> list[Job]:
+        return [self._job(row) for row in list(found)]
+
+    def job(self, job_id: str) -> Job:
+        row = QUERIES.job(self._db, id=job_id)
+        if row is None:
+            raise NotFound(f"There is no job {job_id}.", hint="`treadle show RUN` lists its jobs.")
+        return self._job(row)
+
+    def arguments_of(self, job_id: str) -> Arguments:
+        return rows.arguments(QUERIES.arguments_of(self._db, job_id=job_id))
+
+    def arguments_in_run(self, run_id: str) -> dict[str, Arguments]:
+        found = QUERIES.arguments_in_run(self._db, run_id=run_id)
+        return {row["job_id"]: rows.arguments(row["arguments"]) for row in found}
+
+    def jobs_of(self, run_id: str) -> list[Job]:
+        return self._jobs(QUERIES.jobs_of(self._db, run_id=run_id))
+
+    def edges_of(self, run_id: str) -> list[tuple[str, str]]:
+        found = QUERIES.edges_of(self._db, run_id=run_id)
+        return [(row["parent"], row["child"]) for row in found]
+
+    def move_job(self, before: Job, event: JobEvent, at: datetime, **changes: Any) -> Job:
+        state = advance_job(before.state, event)
+        if state in JOB_ENDS:
+            changes.setdefault("ended_at", at)
+            changes.setdefault("owner", None)
+        after = replace(before, state=state, **changes)
+        failure = None if after.failure is None else rows.dump(after.failure)
+        moved = self._db.execute(
+            _MOVE_JOB,
+            {
+                "id": after.id,
+                "state": after.state.value,
+                "attempt": after.attempt,
+                "owner": after.owner,
+                "failures": after.failures,
+                "losses": after.losses,
+                "reason": after.reason,
+                "not_before": rows.seconds(after.not_before),
+                "started_at": rows.seconds(after.started_at),
+                "ended_at": rows.seconds(after.ended_at),
+                "failure": failure,
+                "from_state": before.state.value,
+                "from_attempt": before.attempt,
+                "from_owner": before.owner,
+            },
+        ).fetchall()
+        if not moved:
+            raise StaleMove(f"job {before.id} is not {before.state} at {before.attempt} any more")
+        self._note_attempt(after, event, at)
+        self.add_event(after.stream, f"job.{event}", at, after.id, _event_data(after, event))
+        return after
+
+    def _note_attempt(self, job: Job, event: JobEvent, at: datetime) -> None:
+        if event is JobEvent.LEASED:
+            QUERIES.open_attempt(
+                self._db, job_id=job.id, number=job.attempt, owner=job.owner, at=at.timestamp()
+            )
+        elif event is JobEvent.STARTED:
+            QUERIES.start_attempt(self._db, job_id=job.id, number=job.attempt, at=at.timestamp())
+
+    def set_reason(self, job: Job, reason: str) -> None:
+        QUERIES.set_reason(self._db, id=job.id, state=job.state.value, reason=reason)
+
+    def queued_jobs(self, limit: int) -> list[Job]:
+        return self._jobs(QUERIES.queued_jobs(self._db, limit=limit))
+
+    def leased_jobs(self) -> list[Job]:
+        return self._jobs(QUERIES.leased_jobs(self._db))
+
+    def jobs_backing_off(self) -> list[Job]:
+        return self._jobs(QUERIES.jobs_backing_off(self._db))
+
+    def unended_calls(self) -> list[Job]:
+        return self._jobs(QUERIES.unended_calls(self._db))
+
+    def close_attempt(self, job: Job, end: str, at: datetime, report: Report | None = None) -> None:
+        failure = None if report is None else report.failure
+        QUERIES.close_attempt(
+            self._db,
+            job_id=job.id,
+            number=job.attempt,
+            at=at.timestamp(),
+            end=end,
+            failure=None if failure is None else rows.dump(failure),
+            peak_memory_bytes=None if report is None else report.peak_memory_bytes,
+            cpu_seconds=None if report is None else report.cpu_seconds,
+        )
+
+    def parent_done(self, parent: Job) -> list[Job]:
+        if not QUERIES.count_off_children(self._db, parent=parent.id):
+            return []
+        return self._jobs(QUERIES.ready_children(self._db, parent=parent.id))
+
+    def waiting_descendants(self, job: Job) -> list[Job]:
+        return self._jobs(QUERIES.waiting_descendants(self._db, parent=job.id))
+
+    def count_down(self, job: Job, *, failed: bool = False) -> int:
+        (left,) = QUERIES.count_down(self._db, id=job.run_id, failed=int(failed))
+        return int(left)
+
+    def delete_old_calls(self, moment: datetime) -> int:
+        QUERIES.delete_events_of_old_calls(self._db, moment=moment.timestamp())
+        return int(QUERIES.delete_old_calls(self._db, moment=moment.timestamp()))
+
+    # what attempts said
+
+    def add_outputs(self, job: Job, outputs: Mapping[str, Ref]) -> None:
+        QUERIES.add_output(
+            self._db, [rows.output_values(job.id, name, ref) for name, ref in outputs.items()]
+        )
+
+    def outputs_of(self, job_id: str) -> dict[str, Ref]:
+        found = QUERIES.outputs_of(self._db, job_id=job_id)
+        return {row["name"]: rows.ref(row) for row in found}
+
+    def inputs_of(self, job_id: str) -> dict[tuple[str, str], Ref]:
+        found = QUERIES.inputs_of(self._db, child=job_id)
+        return {(row["step"], row["name"]): rows.ref(row) for row in found}
+
+    def add_metrics(self, metrics: Sequence[Metric]) -> None:
+        values = [
+            {
+                "job_id": m.job_id,
+                "attempt": m.attempt,
+                "name": m.name,
+                "step": m.step,
+                "value": m.value,
+                "at": m.at.timestamp(),
+            }
+            for m in metrics
+        ]
+        QUERIES.add_metric(self._db, values)
+
+    def metrics_of(self, run_or_job_id: str, after: int = 0) -> list[Metric]:
+        if run_or_job_id.startswith("run_"):
+            found = QUERIES.metrics_of_run(self._db, run_id=run_or_job_id, after=after)
+        else:
+            found = QUERIES.metrics_of_job(self._db, job_id=run_or_job_id, after=after)
+        return [rows.metric(row) for row in found]
+
+    def set_progress(self, job_id: str, done: float, total: float | None) -> None:
+        QUERIES.set_progress(self._db, id=job_id, done=done, total=total)
+
+    def attempts_of(self, job_id: str) -> list[Attempt]:
+        return [rows.attempt(row) for row in QUERIES.attempts_of(self._db, job_id=job_id)]
+
+    # the diary
+
+    def add_event(
+        self, stream: str, kind: str, at: datetime, job_id: str | None, data: Mapping[str, Any]
+    ) -> None:
+        self._db.execute(
+            _ADD_EVENT,
+            {
+                "stream": stream,
+                "at": at.timestamp(),
+                "kind": kind,
+                "job_id": job_id,
+                "data": rows.dump_plain(data),
+            },
+        )
+
+    def events(self, *, stream: str | None, after: int, limit: int) -> list[Event]:
+        if stream is None:
+            found = QUERIES.events_of_all(self._db, after=after, limit=limit)
+        else:
+            found = QUERIES.events_of_stream(self._db, stream=stream, after=after, limit=limit)
+        return [rows.event(row) for row in found]
+
+    # upkeep
+
+    def add_owner(self, owner: str, pid: int, at: datetime) -> None:
+        QUERIES.add_owner(self._db, id=owner, pid=pid, at=at.timestamp())
+
+    def ids_from(self, prefix: str, limit: int) -> list[str]:
+        found = QUERIES.ids_from(self._db, prefix=prefix, upper=prefix + LAST, limit=limit)
+        return [row["id"] for row in found]
+
+    def latest_run(self) -> str | None:
+        found: str | None = QUERIES.latest_run(self._db)
+        return found
+
+    def referenced_digests(self) -> set[str]:
+        return {row["digest"] for row in QUERIES.referenced_digests(self._db)}
+
+    def known_streams(self) -> set[str]:
+        return {row["id"] for row in QUERIES.known_streams(self._db)}
+
+    def known_jobs(self) -> set[str]:
+        return {row["id"] for row in QUERIES.known_jobs(self._db)}
+
+    def known_snapshots(self) -> set[str]:
+        return {row["code_digest"] for row in QUERIES.known_snapshots(self._db)}
+
+    def delete_unused_definitions(self, moment: datetime) -> None:
+        QUERIES.delete_unused_tools(self._db, moment=moment.timestamp())
+        QUERIES.delete_unused_snapshots(self._db, moment=moment.timestamp())
+        self._executions.clear()
+
+
+def _blobs_in(arguments: Arguments) -> set[str]:
+    return {
+        leaf.ref.digest
+        for binding in arguments.values()
+        for leaf in leaves(binding)
+        if isinstance(leaf, Stored) and leaf.ref.inline is None
+    }
+
+
+def _event_data(job: Job, event: JobEvent) -> dict[str, Any]:
+    data: dict[str, Any] = {"step": job.step, "state": job.state.value, "attempt": job.attempt}
+    if job.reason:
+        data["reason"] = job.reason
+    if job.failure is not None and event in (JobEvent.FAILED, JobEvent.RETRIED):
+        data["failure"] = {"type": job.failure.type.value, "message": job.failure.message}
+    return data

@@ -1,0 +1,52 @@
+-- name: add_event!
+-- The next line of a stream's diary.
+INSERT INTO events (stream, number, at, kind, job_id, data)
+SELECT :stream, coalesce(max(number), 0) + 1, :at, :kind, :job_id, :data
+  FROM events WHERE stream = :stream;
+
+-- name: events_of_stream
+SELECT * FROM events WHERE stream = :stream AND number > :after ORDER BY number LIMIT :limit;
+
+-- name: events_of_all
+SELECT * FROM events WHERE cursor > :after ORDER BY cursor LIMIT :limit;
+
+-- name: add_metric*!
+INSERT INTO metrics (job_id, attempt, name, step, value, at)
+VALUES (:job_id, :attempt, :name, :step, :value, :at);
+
+-- name: metrics_of_run
+SELECT metrics.* FROM jobs JOIN metrics ON metrics.job_id = jobs.id
+ WHERE jobs.run_id = :run_id AND metrics.id > :after ORDER BY metrics.id;
+
+-- name: metrics_of_job
+SELECT * FROM metrics WHERE job_id = :job_id AND id > :after ORDER BY id;
+
+-- name: set_progress!
+UPDATE jobs SET progress_done = :done, progress_total = :total WHERE id = :id;
+
+-- name: referenced_digests
+-- Every blob that something in the ledger still names.
+SELECT digest FROM outputs WHERE inline IS NULL
+UNION SELECT digest FROM job_blobs
+UNION SELECT code_digest FROM tools WHERE id IN (SELECT tool_id FROM jobs)
+UNION SELECT snapshot_files.digest FROM snapshot_files
+  JOIN tools ON tools.code_digest = snapshot_files.snapshot
+ WHERE tools.id IN (SELECT tool_id FROM jobs);
+
+-- name: known_streams
+-- Ids under which logs may still be wanted.
+SELECT id FROM runs UNION ALL SELECT id FROM jobs WHERE run_id IS NULL;
+
+-- name: known_jobs
+SELECT id FROM jobs;
+
+-- name: known_snapshots
+-- Snapshots that some job is still pinned to.
+SELECT DISTINCT code_digest FROM tools WHERE id IN (SELECT tool_id FROM jobs);
+
+-- name: delete_unused_tools!
+DELETE FROM tools WHERE added_at < :moment AND id NOT IN (SELECT tool_id FROM jobs);
+
+-- name: delete_unused_snapshots!
+DELETE FROM snapshots
+ WHERE added_at < :moment AND digest NOT IN (SELECT code_digest FROM tools);

@@ -1,0 +1,86 @@
+-- name: add_run!
+INSERT INTO runs (
+  id, pipeline, pipeline_version, state, parameters, output, priority, fail_fast, concurrency,
+  retry_of, created_at, started_at, ended_at, jobs_total, jobs_left, reason
+) VALUES (
+  :id, :pipeline, :pipeline_version, :state, :parameters, :output, :priority, :fail_fast,
+  :concurrency, :retry_of, :created_at, :started_at, :ended_at, :jobs_total, :jobs_left, :reason
+);
+
+-- name: add_label*!
+INSERT INTO run_labels (run_id, key, value) VALUES (:run_id, :key, :value);
+
+-- name: run^
+SELECT * FROM runs WHERE id = :id;
+
+-- name: labels_of
+SELECT key, value FROM run_labels WHERE run_id = :run_id ORDER BY key;
+
+-- name: labels_between
+-- Labels of a page of runs, newest first.
+SELECT run_id, key, value FROM run_labels WHERE run_id BETWEEN :oldest AND :newest;
+
+-- name: runs_all
+SELECT * FROM runs WHERE id < :before ORDER BY id DESC LIMIT :limit;
+
+-- name: runs_by_state
+SELECT * FROM runs WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :limit;
+
+-- name: runs_by_pipeline
+SELECT * FROM runs WHERE pipeline = :pipeline AND id < :before ORDER BY id DESC LIMIT :limit;
+
+-- name: runs_by_pipeline_state
+SELECT * FROM runs WHERE pipeline = :pipeline AND state = :state AND id < :before
+ ORDER BY id DESC LIMIT :limit;
+
+-- name: runs_by_label
+SELECT runs.* FROM run_labels JOIN runs ON runs.id = run_labels.run_id
+ WHERE run_labels.key = :key AND run_labels.value = :value AND run_labels.run_id < :before
+   AND (:state IS NULL OR runs.state = :state)
+   AND (:pipeline IS NULL OR runs.pipeline = :pipeline)
+ ORDER BY run_labels.run_id DESC LIMIT :limit;
+
+-- name: ended_runs_before
+-- Ended runs older than the given moment, oldest first.
+SELECT id FROM runs
+ WHERE state IN ('completed', 'failed', 'aborted') AND ended_at < :moment ORDER BY id LIMIT :limit;
+
+-- name: unfinished_runs
+SELECT * FROM runs WHERE state IN ('queued', 'running', 'aborting') ORDER BY id;
+
+-- name: waiting_runs
+-- Runs held back by their pipeline's limit, in the order in which they may go.
+SELECT * FROM runs WHERE pipeline = :pipeline AND state = 'queued' ORDER BY priority DESC, id;
+
+-- name: count_active$
+SELECT count(*) FROM runs WHERE pipeline = :pipeline AND state IN ('running', 'aborting');
+
+-- name: ids_from
+-- Ids of runs, and of jobs, that start with a prefix (upper: the first string past it).
+SELECT id FROM runs WHERE id >= :prefix AND id < :upper
+UNION ALL SELECT id FROM jobs WHERE id >= :prefix AND id < :upper
+LIMIT :limit;
+
+-- name: latest_run$
+SELECT max(id) FROM runs;
+
+-- name: move_run^
+-- Compare and set: a row only if nobody moved the run first.
+UPDATE runs SET state = :state, started_at = :started_at, ended_at = :ended_at, reason = :reason
+ WHERE id = :id AND state = :from_state
+RETURNING id;
+
+-- name: count_down^
+-- One job of the run has ended.
+UPDATE runs SET jobs_left = jobs_left - 1, jobs_failed = jobs_failed + :failed
+ WHERE id = :id
+RETURNING jobs_left;
+
+-- name: delete_run!
+DELETE FROM runs WHERE id = :id;
+
+-- name: delete_events!
+DELETE FROM events WHERE stream = :stream;
+
+-- name: set_priority!
+UPDATE jobs SET priority = :priority WHERE run_id = :run_id;

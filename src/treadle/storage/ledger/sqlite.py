@@ -1,0 +1,191 @@
+"""The ledger in one SQLite file: one writer, transactions per loop turn, checkpoints elsewhere."""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from treadle.errors import StorageFull, Unavailable
+from treadle.storage.ledger import migrate
+from treadle.storage.ledger.books import SqliteBooks
+
+T = TypeVar("T")
+Durability = Literal["process", "power"]
+CHECKPOINT_SECONDS = 1.0
+log = logging.getLogger(__name__)
+
+
+class SqliteLedger:
+    """interfaces.Ledger on SQLite in WAL mode.
+
+    path: a file, or ":memory:". durability: "process" survives the death of the process, "power"
+    also that of the machine (fsync at each commit). read_only: never writes, needs no owner.
+    Raises Unavailable (no such file, damaged, locked), NewerSchema.
+    """
+
+    def __init__(
+        self, path: Path | str, *, durability: Durability = "process", read_only: bool = False
+    ) -> None:
+        self.path = str(path)
+        self.durability: Durability = durability
+        try:
+            self._db = connect(self.path, read_only=read_only)
+            if not read_only:
+                migrate.bring_up_to_date(self._db, self.path)
+                level = "FULL" if durability == "power" else "NORMAL"
+                self._db.execute(f"PRAGMA synchronous = {level}")
+            migrate.refuse_newer(self._db, self.path)
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        self._books = SqliteBooks(self._db)
+        self._pending: list[tuple[Callable[[SqliteBooks], Any], asyncio.Future[Any]]] = []
+        self._checkpoints: Checkpoints | None = None
+        if not read_only and self.path != ":memory:":
+            self._checkpoints = Checkpoints(self.path)
+
+    async def write(self, fn: Callable[[SqliteBooks], T]) -> T:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        if not self._pending:
+            loop.call_soon(self._flush)
+        self._pending.append((fn, done))
+        return await done
+
+    def write_now(self, fn: Callable[[SqliteBooks], T]) -> T:
+        """One function, one transaction, at once: for the owner's own loop and for start-up."""
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                result = fn(self._books)
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._roll_back()
+                raise
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+        return result
+
+    def _flush(self) -> None:
+        batch, self._pending = self._pending, []
+        outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            for fn, done in batch:
+                if done.cancelled():
+                    continue
+                try:
+                    outcomes.append((done, self._in_savepoint(fn), None))
+                except sqlite3.OperationalError:
+                    raise
+                except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+                    outcomes.append((done, None, error))
+            self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            failure = translate(error, self.path)
+            outcomes = [(done, None, failure) for _, done in batch]
+        for done, result, reason in outcomes:
+            if done.cancelled():
+                continue
+            if reason is not None:
+                done.set_exception(reason)
+            else:
+                done.set_result(result)
+
+    def _in_savepoint(self, fn: Callable[[SqliteBooks], T]) -> T:
+        self._db.execute("SAVEPOINT one")
+        try:
+            result = fn(self._books)
+        except Exception:
+            if self._db.in_transaction:  # a full disk may have rolled all of it back
+                self._db.execute("ROLLBACK TO one")
+                self._db.execute("RELEASE one")
+            raise
+        self._db.execute("RELEASE one")
+        return result
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def read(self, fn: Callable[[SqliteBooks], T]) -> T:
+        try:
+            self._db.execute("BEGIN")
+            try:
+                return fn(self._books)
+            finally:
+                self._roll_back()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def close(self) -> None:
+        if self._checkpoints is not None:
+            self._checkpoints.stop()
+        self._db.close()
+
+
+def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
+    """A connection in autocommit mode, set up as the ledger wants it."""
+    address = f"file:{path}?mode=ro" if read_only else path
+    db = sqlite3.connect(
+        address,
+        uri=read_only,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=256,
+        timeout=5,
+    )
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA temp_store = MEMORY")
+    if not read_only:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA wal_autocheckpoint = 0")
+    return db
+
+
+def translate(error: sqlite3.Error, path: str) -> Exception:
+    """What SQLite said, in the words of our tree."""
+    text = str(error)
+    if "full" in text or "disk I/O" in text:
+        return StorageFull(
+            f"The ledger {path} cannot be written: {text}.",
+            hint="Free some space (`treadle gc` removes what nothing refers to).",
+        )
+    if "locked" in text or "busy" in text:
+        return Unavailable(
+            f"The ledger {path} is locked by another program.", hint="Close it and try again."
+        )
+    if isinstance(error, sqlite3.IntegrityError):
+        return error
+    if isinstance(error, sqlite3.DatabaseError):
+        return Unavailable(
+            f"The ledger {path} cannot be used: {text}.", hint="`treadle doctor` looks closer."
+        )
+    return error
+
+
+class Checkpoints:
+    """Moves the write-ahead log into the database from a thread of its own, so no commit waits."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="ledger-checkpoints", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        db = connect(self._path)
+        while not self._stopping.wait(CHECKPOINT_SECONDS):
+            try:
+                db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            except sqlite3.Error as error:  # a full disk: commits will say so; try again later
+                log.warning("checkpoint of %s failed: %s", self._path, error)
+        db.close()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join()
