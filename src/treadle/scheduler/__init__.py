@@ -1,1 +1,7 @@
 """What runs next, and what came of it."""
+
+from treadle.scheduler.dispatch import Site
+from treadle.scheduler.scheduler import Scheduler, Stores
+from treadle.scheduler.watch import Change, Watch
+
+__all__ = ["Change", "Scheduler", "Site", "Stores", "Watch"]

@@ -10,7 +10,7 @@ from typing import Any
 import aiosql
 
 from treadle.errors import NotFound, StaleMove
-from treadle.interfaces import RunFilter
+from treadle.interfaces import Capacity, RunFilter
 from treadle.model.bindings import Arguments, Stored, leaves
 from treadle.model.orders import Report
 from treadle.model.records import (
@@ -260,8 +260,15 @@ class SqliteBooks:
     def set_reason(self, job: Job, reason: str) -> None:
         QUERIES.set_reason(self._db, id=job.id, state=job.state.value, reason=reason)
 
-    def queued_jobs(self, limit: int) -> list[Job]:
-        return self._jobs(QUERIES.queued_jobs(self._db, limit=limit))
+    def queued_jobs(self, room: Capacity, limit: int) -> list[Job]:
+        found = QUERIES.queued_jobs(
+            self._db,
+            cpus=room.cpus,
+            memory_bytes=room.memory_bytes,
+            gpus=room.gpus,
+            limit=limit,
+        )
+        return self._jobs(found)
 
     def leased_jobs(self) -> list[Job]:
         return self._jobs(QUERIES.leased_jobs(self._db))

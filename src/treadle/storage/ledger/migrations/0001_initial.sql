@@ -74,6 +74,9 @@ CREATE TABLE jobs (
   step TEXT NOT NULL,
   tool_id TEXT NOT NULL REFERENCES tools (id),
   execution TEXT CHECK (execution IS NULL OR json_valid(execution)), -- NULL: as the tool says
+  cpus REAL NOT NULL CHECK (cpus >= 0),
+  memory_bytes INTEGER NOT NULL CHECK (memory_bytes >= 0), -- 0: no limit asked for
+  gpus INTEGER NOT NULL CHECK (gpus >= 0),
   state TEXT NOT NULL CHECK (
     state IN (
       'waiting', 'queued', 'preparing', 'running', 'aborting',

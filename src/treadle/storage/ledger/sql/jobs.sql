@@ -1,10 +1,10 @@
 -- name: add_job*!
 INSERT INTO jobs (
-  id, run_id, step, tool_id, execution, state, position, priority, attempt, parents_left, reason,
-  created_at
+  id, run_id, step, tool_id, execution, cpus, memory_bytes, gpus, state, position, priority,
+  attempt, parents_left, reason, created_at
 ) VALUES (
-  :id, :run_id, :step, :tool_id, :execution, :state, :position, :priority, :attempt,
-  :parents_left, :reason, :created_at
+  :id, :run_id, :step, :tool_id, :execution, :cpus, :memory_bytes, :gpus, :state, :position,
+  :priority, :attempt, :parents_left, :reason, :created_at
 );
 
 -- name: add_arguments*!
@@ -46,8 +46,10 @@ RETURNING id;
 UPDATE jobs SET reason = :reason WHERE id = :id AND state = :state;
 
 -- name: queued_jobs
--- The head of the queue: higher priority first, then older.
-SELECT * FROM jobs WHERE state = 'queued' ORDER BY priority DESC, id LIMIT :limit;
+-- The head of the queue, of what fits: higher priority first, then older.
+SELECT * FROM jobs
+ WHERE state = 'queued' AND cpus <= :cpus AND memory_bytes <= :memory_bytes AND gpus <= :gpus
+ ORDER BY priority DESC, id LIMIT :limit;
 
 -- name: leased_jobs
 SELECT * FROM jobs WHERE state IN ('preparing', 'running', 'aborting') ORDER BY id;

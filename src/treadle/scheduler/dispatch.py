@@ -1,0 +1,131 @@
+"""What runs next: the head of the queue that fits the room, as orders for the engine."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from treadle.errors import InternalError
+from treadle.interfaces import Books, Capacity
+from treadle.model.bindings import Binding, Output, Stored, replace_outputs
+from treadle.model.orders import AttemptKey, Order
+from treadle.model.records import Job
+from treadle.model.refs import Ref
+from treadle.model.states import JobEvent
+from treadle.scheduler.settle import Flights
+
+PATIENCE_SECONDS = 10.0  #: how long a large job at the head lets smaller ones pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What every order of this owner has in common."""
+
+    owner: str
+    blobs: str  #: address of the blob store
+    scratch: str  #: directory that holds one scratch directory per job
+    output_limit_bytes: int
+    fsync: bool = False
+
+
+def room_left(capacity: Capacity, flights: Flights) -> Capacity:
+    """What the leased attempts leave free."""
+    asks = [flight.job.execution for flight in flights.values()]
+    return Capacity(
+        slots=capacity.slots - len(asks),
+        cpus=capacity.cpus - sum(ask.cpus for ask in asks),
+        memory_bytes=capacity.memory_bytes - sum(ask.memory_bytes or 0 for ask in asks),
+        gpus=capacity.gpus - sum(ask.gpus for ask in asks),
+    )
+
+
+class Dispatcher:
+    """Leases jobs. Remembers how long the head of the queue has been passed by."""
+
+    def __init__(self, site: Site, capacity: Capacity) -> None:
+        self._site, self._capacity = site, capacity
+        self._head: tuple[str, float] | None = None  # (job, monotonic time since when it waits)
+
+    def lease(
+        self, books: Books, room: Capacity, at: datetime, monotonic: float
+    ) -> list[tuple[Job, Order]]:
+        """Lease what fits; each with its order."""
+        leased: list[tuple[Job, Order]] = []
+        if room.slots <= 0 or self._head_insists(books, room, monotonic):
+            return leased
+        for job in books.queued_jobs(room, room.slots):
+            if not fits(job, room):
+                continue
+            taken = books.move_job(
+                job,
+                JobEvent.LEASED,
+                at,
+                owner=self._site.owner,
+                attempt=job.attempt + 1,
+                reason="slot",
+                started_at=None,
+            )
+            leased.append((taken, self.order(books, taken)))
+            room = take(room, job)
+        return leased
+
+    def _head_insists(self, books: Books, room: Capacity, monotonic: float) -> bool:
+        """True if a job that could run here has been passed by for too long."""
+        head = next(iter(books.queued_jobs(self._capacity, 1)), None)
+        if head is None or fits(head, room):
+            self._head = None
+            return False
+        if self._head is None or self._head[0] != head.id:
+            self._head = (head.id, monotonic)
+        return monotonic - self._head[1] > PATIENCE_SECONDS
+
+    def order(self, books: Books, job: Job) -> Order:
+        """All that the far side needs to perform the job's current attempt."""
+        tool = books.tool(job.tool_id)
+        arguments = books.arguments_of(job.id)
+        inputs = books.inputs_of(job.id) if job.run_id is not None else {}
+        return Order(
+            attempt=AttemptKey(job.id, job.attempt),
+            step=job.step,
+            run_id=job.run_id,
+            kind=tool.kind,
+            code=tool.code,
+            arguments={name: _filled(each, inputs) for name, each in arguments.items()},
+            execution=job.execution,
+            outputs=tool.outputs,
+            blobs=self._site.blobs,
+            scratch_dir=f"{self._site.scratch}/{job.id}",
+            output_limit_bytes=self._site.output_limit_bytes,
+            fsync=self._site.fsync,
+        )
+
+
+def fits(job: Job, room: Capacity) -> bool:
+    asks = job.execution
+    return (
+        room.slots > 0
+        and asks.cpus <= room.cpus
+        and (asks.memory_bytes or 0) <= room.memory_bytes
+        and asks.gpus <= room.gpus
+    )
+
+
+def take(room: Capacity, job: Job) -> Capacity:
+    """The room without what the job takes."""
+    asks = job.execution
+    return replace(
+        room,
+        slots=room.slots - 1,
+        cpus=room.cpus - asks.cpus,
+        memory_bytes=room.memory_bytes - (asks.memory_bytes or 0),
+        gpus=room.gpus - asks.gpus,
+    )
+
+
+def _filled(binding: Binding, inputs: Mapping[tuple[str, str], Ref]) -> Binding:
+    def stored(output: Output) -> Binding:
+        try:
+            return Stored(inputs[output.step, output.name])
+        except KeyError:
+            raise InternalError(f"step {output.step!r} has no output {output.name!r}") from None
+
+    return replace_outputs(binding, stored)

@@ -1,0 +1,147 @@
+"""A submission becomes a run and its jobs: which wait, which may start, what is refused."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from treadle.errors import TooLarge
+from treadle.interfaces import Capacity
+from treadle.model import graph
+from treadle.model.bindings import Arguments
+from treadle.model.ids import new_id
+from treadle.model.records import Execution, Job, Run, Submission
+from treadle.model.states import JobState, RunState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Records ready for the books; nothing is written yet."""
+
+    run: Run
+    jobs: Sequence[tuple[Job, Arguments]]
+    edges: Sequence[tuple[str, str]]  #: (parent job, child job)
+
+
+def plan(submission: Submission, capacity: Capacity, at: datetime) -> Plan:
+    """Check the submission and lay it out. The run is `running`; jobs without parents `queued`.
+
+    Raises InvalidDefinition (not a DAG over known tools), TooLarge (asks for more than there is).
+    """
+    pipeline = submission.pipeline
+    tools = {tool.id: tool for tool in pipeline.tools}
+    parents = graph.check(pipeline.steps, tools)
+    run_id = new_id("run")
+    ids = {step.name: new_id("job") for step in pipeline.steps}
+    jobs = []
+    for position, step in enumerate(pipeline.steps):
+        execution = step.execution or tools[step.tool_id].execution
+        refuse_too_large(step.name, execution, capacity, step.where)
+        above = parents[step.name]
+        job = Job(
+            id=ids[step.name],
+            run_id=run_id,
+            step=step.name,
+            tool_id=step.tool_id,
+            state=JobState.WAITING if above else JobState.QUEUED,
+            execution=execution,
+            created_at=at,
+            position=position,
+            priority=submission.priority,
+            parents_left=len(above),
+            reason="parent" if above else "slot",
+        )
+        jobs.append((job, step.arguments))
+    edges = [(ids[parent], ids[name]) for name, above in parents.items() for parent in above]
+    run = Run(
+        id=run_id,
+        pipeline=pipeline.name,
+        pipeline_version=pipeline.version,
+        state=RunState.RUNNING,
+        created_at=at,
+        started_at=at,
+        parameters=submission.parameters,
+        labels=submission.labels,
+        output=pipeline.output,
+        priority=submission.priority,
+        fail_fast=submission.fail_fast,
+        concurrency=pipeline.concurrency,
+        jobs_total=len(jobs),
+        jobs_left=len(jobs),
+    )
+    return Plan(run=run, jobs=jobs, edges=edges)
+
+
+def hold_back(planned: Plan) -> Plan:
+    """The same plan for a run that its pipeline's limit holds back."""
+    return Plan(
+        run=replace(planned.run, state=RunState.QUEUED, started_at=None, reason="limit"),
+        jobs=[
+            (replace(job, state=JobState.WAITING, reason="limit"), arguments)
+            for job, arguments in planned.jobs
+        ],
+        edges=planned.edges,
+    )
+
+
+def plan_retry(
+    old: Run,
+    jobs: Sequence[Job],
+    arguments: Mapping[str, Arguments],
+    edges: Sequence[tuple[str, str]],
+    at: datetime,
+) -> tuple[Plan, dict[str, str]]:
+    """The run once more; returns the plan and {old job id: new job id}.
+
+    All jobs of the new run wait; whoever writes it reuses those that ended well and readies the
+    rest.
+    """
+    run_id = new_id("run")
+    ids = {job.id: new_id("job") for job in jobs}
+    renewed = []
+    above = dict.fromkeys(ids, 0)
+    for _, child in edges:
+        above[child] += 1
+    for job in jobs:
+        fresh = Job(
+            id=ids[job.id],
+            run_id=run_id,
+            step=job.step,
+            tool_id=job.tool_id,
+            state=JobState.WAITING,
+            execution=job.execution,
+            created_at=at,
+            position=job.position,
+            priority=job.priority,
+            parents_left=above[job.id],
+            reason="parent",
+        )
+        renewed.append((fresh, arguments[job.id]))
+    run = replace(
+        old,
+        id=run_id,
+        state=RunState.RUNNING,
+        created_at=at,
+        started_at=at,
+        ended_at=None,
+        retry_of=old.id,
+        jobs_left=len(jobs),
+        jobs_failed=0,
+        reason="",
+    )
+    return Plan(run=run, jobs=renewed, edges=[(ids[p], ids[c]) for p, c in edges]), ids
+
+
+def refuse_too_large(name: str, execution: Execution, capacity: Capacity, where: str = "") -> None:
+    """Raises TooLarge if no amount of waiting would make room."""
+    asks = [
+        ("CPUs", execution.cpus, capacity.cpus),
+        ("GPUs", execution.gpus, capacity.gpus),
+        ("bytes of memory", execution.memory_bytes or 0, capacity.memory_bytes),
+    ]
+    for what, wanted, there_is in asks:
+        if wanted > there_is:
+            place = f"{where}: " if where else ""
+            raise TooLarge(
+                f"{place}step {name!r} asks for {wanted:g} {what}; this machine has {there_is:g}.",
+                hint="Ask for less, or run it on a larger machine.",
+            )

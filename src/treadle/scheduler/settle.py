@@ -1,0 +1,286 @@
+"""What came of it: notes of engines become moves in the ledger.
+
+One Settlement lives as long as one transaction. It writes through the books and collects what is
+to be done once that is committed: aborts to send, retries to time, followers to tell.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from treadle.errors import StaleMove
+from treadle.interfaces import Books
+from treadle.model.orders import (
+    AttemptKey,
+    Ended,
+    Measured,
+    Note,
+    Printed,
+    Progressed,
+    Report,
+    Started,
+)
+from treadle.model.records import Failure, FailureType, Job, Metric, Run
+from treadle.model.states import (
+    JOB_LEASED,
+    RUN_ENDS,
+    JobEvent,
+    JobState,
+    RunEvent,
+    RunState,
+)
+from treadle.scheduler.watch import Change
+
+LOSSES_FORGIVEN = 3
+
+
+@dataclass(slots=True)
+class Flight:
+    """A leased attempt: its job as last seen, and the number of the last note settled."""
+
+    job: Job
+    last_note: int = 0
+
+
+Flights = dict[AttemptKey, Flight]
+
+
+@dataclass(slots=True)
+class Settlement:
+    """One transaction's worth of moves. `flights` is read; what changes is in the fields below."""
+
+    books: Books
+    flights: Flights
+    at: datetime
+    changes: dict[Change, None] = field(default_factory=dict)
+    landed: list[AttemptKey] = field(default_factory=list)  #: over, one way or another
+    seen: dict[AttemptKey, Flight] = field(default_factory=dict)  #: flights as they are now
+    aborts: list[Job] = field(default_factory=list)  #: leased jobs whose end was asked for
+    backoffs: list[Job] = field(default_factory=list)  #: jobs that wait until `not_before`
+
+    # ---- notes
+
+    def take(self, notes: Iterable[Note]) -> None:
+        """Settle a batch of notes; those of unknown attempts or seen before are passed over."""
+        metrics: list[Metric] = []
+        progress: dict[str, Progressed] = {}
+        for note in notes:
+            flight = self._flight(note.attempt)
+            if flight is None or note.number <= flight.last_note:
+                continue
+            flight.last_note = note.number
+            job = flight.job
+            if isinstance(note, Measured):
+                metrics.append(_metric(note, self.at))
+                self._tell(job, "metrics")
+            elif isinstance(note, Progressed):
+                progress[job.id] = note
+                self._tell(job, "progress")
+            elif isinstance(note, Printed):
+                self._tell(job, "output")
+            elif isinstance(note, Started):
+                self._started(flight)
+            elif isinstance(note, Ended):
+                self._ended(flight, note.report)
+                self.landed.append(note.attempt)
+        if metrics:
+            self.books.add_metrics(metrics)
+        for job_id, latest in progress.items():
+            self.books.set_progress(job_id, latest.done, latest.total)
+
+    def _flight(self, key: AttemptKey) -> Flight | None:
+        if key not in self.seen:
+            known = self.flights.get(key)
+            if known is None:
+                return None
+            self.seen[key] = replace(known)
+        return self.seen[key]
+
+    def _started(self, flight: Flight) -> None:
+        try:
+            flight.job = self._move(flight.job, JobEvent.STARTED, started_at=self.at, reason="")
+        except StaleMove:  # an abort was asked for in the meantime
+            flight.job = self.books.job(flight.job.id)
+
+    def _ended(self, flight: Flight, report: Report) -> None:
+        try:
+            flight.job = self._settle(flight.job, report)
+        except StaleMove:
+            flight.job = self._settle(self.books.job(flight.job.id), report)
+
+    def _settle(self, job: Job, report: Report) -> Job:
+        if job.state is JobState.ABORTING:
+            return self._end(job, JobEvent.GONE, "aborted", report)
+        if job.state is JobState.PREPARING and report.outcome == "completed":
+            job = self._move(job, JobEvent.STARTED, started_at=self.at, reason="")
+        if report.outcome == "completed":
+            done = self._end(job, JobEvent.COMPLETED, "completed", report)
+            self.books.add_outputs(done, report.outputs)
+            return done
+        if report.outcome == "failed" and report.failure is not None:
+            return self._failed(job, report, report.failure)
+        return self.lose(job, report)
+
+    def _failed(self, job: Job, report: Report, failure: Failure) -> Job:
+        asks = job.execution
+        if job.failures < asks.retries and failure.type in asks.retry_on:
+            wait = min(asks.backoff_seconds * 2.0**job.failures, asks.backoff_limit_seconds)
+            waiting = self._move(
+                job,
+                JobEvent.RETRIED,
+                owner=None,
+                failures=job.failures + 1,
+                failure=failure,
+                reason="backoff",
+                not_before=self.at + timedelta(seconds=wait),
+            )
+            self.books.close_attempt(job, "failed", self.at, report)
+            self.backoffs.append(waiting)
+            return waiting
+        return self._end(job, JobEvent.FAILED, "failed", report, failure=failure)
+
+    def lose(self, job: Job, report: Report | None = None, *, free: bool = False) -> Job:
+        """Its surroundings died: queue it again, free of charge, a few times.
+
+        free: handed back in good order; does not count.
+        """
+        if job.state is JobState.ABORTING:
+            return self._end(job, JobEvent.GONE, "aborted", report)
+        losses = job.losses + (not free)
+        if losses > LOSSES_FORGIVEN or (job.execution.on_lost == "fail" and not free):
+            failure = Failure(
+                type=FailureType.LOST,
+                message=f"lost {losses} times with the process that ran it",
+                hint="Look at what else died on this machine; `treadle retry` starts it again.",
+            )
+            return self._end(job, JobEvent.FAILED, "lost", report, failure=failure, losses=losses)
+        queued = self._move(job, JobEvent.LOST, owner=None, losses=losses, reason="slot")
+        self.books.close_attempt(job, "lost", self.at, report)
+        return queued
+
+    # ---- jobs
+
+    def _move(self, job: Job, event: JobEvent, **changes: object) -> Job:
+        after = self.books.move_job(job, event, self.at, **changes)
+        self._tell(after, "event")
+        return after
+
+    def _tell(self, job: Job, kind: str) -> None:
+        self.changes[Change(job.stream, kind, job.id)] = None  # type: ignore[arg-type]
+
+    def _end(
+        self, job: Job, event: JobEvent, end: str, report: Report | None, **changes: object
+    ) -> Job:
+        ended = self._move(job, event, **{"reason": "", **changes})
+        self.books.close_attempt(job, end, self.at, report)
+        self._follow_up(ended)
+        return ended
+
+    def _follow_up(self, ended: Job) -> None:
+        """Its dependents, its run, and the runs that wait behind it."""
+        if ended.run_id is None:
+            return
+        if ended.state in (JobState.COMPLETED, JobState.REUSED):
+            for child in self.books.parent_done(ended):
+                self._move(child, JobEvent.READY, reason="slot")
+        elif ended.state is JobState.FAILED:
+            self._skip_dependents(ended)
+            if self.books.run(ended.run_id).fail_fast:
+                self._stop_the_rest(ended)
+        self._count_down(ended)
+
+    def _skip_dependents(self, failed: Job) -> None:
+        for job in self.books.waiting_descendants(failed):
+            self._skip(job, f"{failed.step} failed")
+
+    def _skip(self, job: Job, reason: str) -> None:
+        self._count_down(self._move(job, JobEvent.SKIPPED, reason=reason))
+
+    def _stop_the_rest(self, failed: Job) -> None:
+        for job in self.books.jobs_of(failed.run_id or ""):
+            if job.state in (JobState.WAITING, JobState.QUEUED):
+                self._skip(job, f"{failed.step} failed (fail fast)")
+            elif job.state in (JobState.PREPARING, JobState.RUNNING):
+                self._request_abort(job)
+
+    def _request_abort(self, job: Job) -> None:
+        after = self._move(job, JobEvent.ABORT_REQUESTED)
+        if after.state is JobState.ABORTING:
+            self.aborts.append(after)
+        else:
+            self._count_down(after)
+
+    def reuse(self, job: Job, earlier: Job) -> None:
+        """An earlier job's outputs serve this one."""
+        self.books.add_outputs(job, self.books.outputs_of(earlier.id))
+        self._follow_up(self._move(job, JobEvent.REUSED, reason=f"from {earlier.id}"))
+
+    def ready(self, job: Job) -> None:
+        """Nothing holds the waiting job back any more."""
+        self._move(job, JobEvent.READY, reason="slot", not_before=None)
+
+    # ---- runs
+
+    def _count_down(self, ended: Job) -> None:
+        if ended.run_id is None:
+            return
+        failed = ended.state is JobState.FAILED
+        if self.books.count_down(ended, failed=failed) == 0:
+            self.finish(self.books.run(ended.run_id))
+
+    def finish(self, run: Run) -> None:
+        """All jobs of the run have ended."""
+        if run.state in RUN_ENDS:
+            return
+        if run.state is RunState.ABORTING:
+            event, reason = RunEvent.GONE, run.reason
+        elif run.jobs_failed:
+            event, reason = RunEvent.FAILED, f"{run.jobs_failed} of {run.jobs_total} steps failed"
+        else:
+            event, reason = RunEvent.COMPLETED, ""
+        self._move_run(run, event, reason=reason)
+        self._admit_next(run)
+
+    def _move_run(self, run: Run, event: RunEvent, **changes: object) -> Run:
+        after = self.books.move_run(run, event, self.at, **changes)
+        self.changes[Change(run.id, "event")] = None
+        return after
+
+    def _admit_next(self, ended: Run) -> None:
+        if ended.concurrency is None:
+            return
+        waiting = self.books.waiting_runs(ended.pipeline)
+        while waiting and self.books.count_active(ended.pipeline) < (waiting[0].concurrency or 1):
+            run = self._move_run(waiting.pop(0), RunEvent.ADMITTED, started_at=self.at, reason="")
+            for job in self.books.jobs_of(run.id):
+                if job.parents_left == 0:
+                    self.ready(job)
+
+    def abort_run(self, run: Run) -> Run:
+        """Ask for the run's end. What never started ends now; the rest when it is gone."""
+        after = self._move_run(run, RunEvent.ABORT_REQUESTED, reason="abort requested")
+        for job in self.books.jobs_of(run.id):
+            if job.state in (JobState.WAITING, JobState.QUEUED) or job.state in JOB_LEASED:
+                if job.state is not JobState.ABORTING:
+                    self._request_abort(job)
+                else:
+                    self.aborts.append(job)
+        if after.state in RUN_ENDS:
+            self._admit_next(after)
+        return self.books.run(run.id)
+
+    def abort_call(self, job: Job) -> Job:
+        """Ask for the end of a job that has no run."""
+        self._request_abort(job)
+        return self.books.job(job.id)
+
+
+def _metric(note: Measured, at: datetime) -> Metric:
+    return Metric(
+        job_id=note.attempt.job_id,
+        attempt=note.attempt.number,
+        name=note.name,
+        value=note.value,
+        step=note.step,
+        at=at,
+    )

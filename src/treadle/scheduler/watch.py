@@ -1,0 +1,74 @@
+"""Who follows what. Followers are told that something changed and read it where it is kept.
+
+Nothing is queued per follower but a set of names, so a slow one costs no memory.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import anyio
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something new about a stream: a line in its diary, or of one job's output or figures."""
+
+    stream: str  #: a run's id, or a job's when it has no run
+    kind: Literal["event", "output", "metrics", "progress"]
+    job_id: str | None = None
+
+
+class Subscription:
+    """What changed for one follower since it last asked. Used as a context manager."""
+
+    def __init__(self, watch: "Watch", stream: str | None) -> None:
+        self._watch, self._stream = watch, stream
+        self._changes: dict[Change, None] = {}
+        self._wake = anyio.Event()
+
+    def __enter__(self) -> Self:
+        self._watch.subscriptions(self._stream).add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.forget(self._stream, self)
+
+    def tell(self, change: Change) -> None:
+        self._changes[change] = None
+        self._wake.set()
+
+    async def changes(self) -> list[Change]:
+        """Wait until there are any; each once, in order of first arrival."""
+        await self._wake.wait()
+        found, self._changes = list(self._changes), {}
+        self._wake = anyio.Event()
+        return found
+
+
+class Watch:
+    """The one place that knows the followers."""
+
+    def __init__(self) -> None:
+        self._by_stream: dict[str | None, set[Subscription]] = {}
+
+    def subscribe(self, stream: str | None) -> Subscription:
+        """Follow one stream, or all (None). Enter it before reading, so that nothing is missed."""
+        return Subscription(self, stream)
+
+    def subscriptions(self, stream: str | None) -> set[Subscription]:
+        return self._by_stream.setdefault(stream, set())
+
+    def forget(self, stream: str | None, subscription: Subscription) -> None:
+        followers = self._by_stream[stream]
+        followers.discard(subscription)
+        if not followers:
+            del self._by_stream[stream]
+
+    def publish(self, changes: Iterable[Change]) -> None:
+        if not self._by_stream:
+            return
+        everything = self._by_stream.get(None, ())
+        for change in changes:
+            for subscription in (*self._by_stream.get(change.stream, ()), *everything):
+                subscription.tell(change)
