@@ -1,0 +1,42 @@
+"""A 512 MB blob through the store, to a bare write() of the same bytes, turn about."""
+
+import os
+import tempfile
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+from benchmarks.timing import say, seconds
+from treadle.storage.blobs.local import LocalBlobStore
+
+SIZE = 512 * 1024 * 1024
+
+
+def write_bare(path: Path, data: memoryview) -> None:
+    with path.open("wb", buffering=0) as file:
+        while data:
+            data = data[file.write(data) :]
+
+
+def main() -> None:
+    folder = Path(tempfile.mkdtemp())
+    store = LocalBlobStore(folder / "blobs")
+    data = np.random.default_rng(0).integers(0, 256, SIZE, dtype=np.uint8)
+    ratios = []
+    for number in range(6):
+        data[:8] = number  # a digest that is not stored yet
+        view = memoryview(data).cast("B")
+        bare = seconds(lambda: write_bare(folder / "bare", view))
+        os.unlink(folder / "bare")
+        digest = ""
+
+        def put() -> None:
+            nonlocal digest
+            digest, _ = store.put([view])
+
+        ratios.append(bare / seconds(put))
+        store.delete(digest)
+    say(median(ratios[1:]), ratios[1:])
+
+
+main()

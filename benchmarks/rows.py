@@ -1,0 +1,142 @@
+"""What is measured: the rows of the table, their budgets, and who stands beside us."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["ms", "s", "MB", "x"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A script that measures one system.
+
+    environment: the peer's name in `venvs.PEERS`, or None for Treadle's own. clock: a script
+    times itself (inside), or is timed from its start to its result (outside).
+    """
+
+    name: str
+    script: str
+    environment: str | None = None
+    arguments: tuple[str, ...] = ()
+    clock: Literal["inside", "outside"] = "inside"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table. note: take this note of the scripts instead of their value."""
+
+    name: str
+    title: str
+    unit: Unit
+    ours: Contender
+    peers: tuple[Contender, ...] = ()
+    at_most: float | None = None
+    at_least: float | None = None
+    note: str | None = None
+    remark: str = ""
+
+
+def _ours(script: str, **options: str) -> Contender:
+    return Contender(name="Treadle", script=f"ours/{script}.py", **options)  # type: ignore[arg-type]
+
+
+def _peer(name: str, script: str, **options: str) -> Contender:
+    environment = name.lower()
+    return Contender(
+        name=name,
+        script=f"peers/{environment}_{script}.py",
+        environment=environment,
+        **options,  # type: ignore[arg-type]
+    )
+
+
+def _import(name: str, statement: str) -> Contender:
+    environment = None if name == "Treadle" else name.lower()
+    return Contender(
+        name=name, script="import_time.py", environment=environment, arguments=(statement,)
+    )
+
+
+ROWS = (
+    Row(
+        name="chain",
+        title="chain of 100 function steps",
+        unit="ms",
+        ours=_ours("chain"),
+        peers=(_peer("Ray", "chain"), _peer("Celery", "chain"), _peer("redun", "chain")),
+        at_most=0.05,
+        remark="Ray keeps nothing; Celery on Redis with its append-only file; redun in threads",
+    ),
+    Row(
+        name="fan-out",
+        title="10,000 steps fanned out, a step",
+        unit="ms",
+        ours=_ours("fan_out"),
+        peers=(_peer("Ray", "fan_out"),),
+        at_most=0.0003,
+        remark="Ray keeps nothing",
+    ),
+    Row(
+        name="fan-out-ratio",
+        title="the same, a step, to that of 100",
+        unit="x",
+        ours=_ours("fan_out"),
+        peers=(_peer("Ray", "fan_out"),),
+        at_most=1.2,
+        note="to_few",
+    ),
+    Row(
+        name="array",
+        title="512 MB array to the next step's process, over an in-place sum",
+        unit="ms",
+        ours=_ours("array"),
+        peers=(_peer("Ray", "array"),),
+        at_most=0.005,
+    ),
+    Row(
+        name="blob-write",
+        title="writing a 512 MB blob, to a bare write() of the same bytes",
+        unit="x",
+        ours=_ours("blob_write"),
+        at_least=0.8,
+    ),
+    Row(
+        name="first-result",
+        title="start to first result",
+        unit="s",
+        ours=_ours("first_result", clock="outside"),
+        peers=(
+            _peer("Ray", "first_result", clock="outside"),
+            _peer("redun", "first_result", clock="outside"),
+        ),
+        at_most=0.7,
+        remark="redun runs the step in its own process",
+    ),
+    Row(
+        name="idle-memory",
+        title="idle memory (RSS), server and two slots",
+        unit="MB",
+        ours=_ours("idle"),
+        peers=(_peer("Ray", "idle"),),
+        at_most=120e6,
+    ),
+    Row(
+        name="runs-list",
+        title="slowest page of the runs list, 100,000 runs, over the API",
+        unit="ms",
+        ours=_ours("runs_list"),
+        at_most=0.01,
+    ),
+    Row(
+        name="import",
+        title="import inside a step",
+        unit="ms",
+        ours=_import("Treadle", "import treadle; treadle.log_metric, treadle.progress"),
+        peers=(
+            _import("Ray", "import ray"),
+            _import("Celery", "import celery; celery.Celery, celery.chain"),
+            _import("redun", "import redun"),
+        ),
+        at_most=0.02,
+    ),
+)
