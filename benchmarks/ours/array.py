@@ -4,9 +4,9 @@ import tempfile
 from statistics import median
 
 import numpy as np
-from benchmarks.timing import say, seconds
 
 import treadle
+from benchmarks.timing import say, seconds
 from treadle import pipeline, tool
 
 LENGTH = 512 * 1024 * 1024 // 8

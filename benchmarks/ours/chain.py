@@ -2,9 +2,8 @@
 
 import tempfile
 
-from benchmarks.timing import repeat, say_median
-
 import treadle
+from benchmarks.timing import repeat, say_median
 from treadle import pipeline, tool
 
 LENGTH = 100

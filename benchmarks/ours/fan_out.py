@@ -2,9 +2,8 @@
 
 import tempfile
 
-from benchmarks.timing import repeat, say
-
 import treadle
+from benchmarks.timing import repeat, say
 from treadle import pipeline, tool
 
 MANY, FEW = 10_000, 100

@@ -2,9 +2,8 @@
 
 import tempfile
 
-from benchmarks.timing import say
-
 import treadle
+from benchmarks.timing import say
 from treadle import pipeline, tool
 
 

@@ -4,9 +4,8 @@ import os
 import tempfile
 import time
 
-from benchmarks.timing import resident_bytes, say, tree
-
 import treadle
+from benchmarks.timing import resident_bytes, say, tree
 from treadle import pipeline, tool
 
 

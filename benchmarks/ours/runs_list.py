@@ -6,9 +6,9 @@ from pathlib import Path
 from statistics import median
 
 import httpx
-from benchmarks.timing import say, seconds
 
 import treadle
+from benchmarks.timing import say, seconds
 from treadle.model.ids import new_id
 from treadle.model.records import Pipeline, Run
 from treadle.model.states import RunState

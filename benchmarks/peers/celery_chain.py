@@ -33,8 +33,9 @@ def main() -> None:
 
 
 def measure() -> None:
-    from benchmarks.timing import repeat, say_median
     from celery import chain
+
+    from benchmarks.timing import repeat, say_median
     from celery_app import add_one
 
     def run(start: int) -> None:

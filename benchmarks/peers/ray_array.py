@@ -5,6 +5,7 @@ from statistics import median
 
 import numpy as np
 import ray
+
 import ray_here
 from benchmarks.timing import say, seconds
 

@@ -1,6 +1,7 @@
 """Ray: a chain of 100 tasks, each given the result of the one before. Not durable."""
 
 import ray
+
 import ray_here
 from benchmarks.timing import repeat, say_median
 

@@ -1,6 +1,7 @@
 """Ray: 10,000 tasks beside one another, then one that needs them all. Not durable."""
 
 import ray
+
 import ray_here
 from benchmarks.timing import repeat, say
 

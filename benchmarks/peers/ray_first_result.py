@@ -1,6 +1,7 @@
 """Ray: from nothing to a first result. The time is taken outside, around the whole process."""
 
 import ray
+
 import ray_here
 from benchmarks.timing import say
 

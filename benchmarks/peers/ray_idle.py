@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import ray
+
 import ray_here
 from benchmarks.timing import resident_bytes, say, tree
 

@@ -3,9 +3,10 @@
 import logging
 import tempfile
 
-from benchmarks.timing import repeat, say_median
 from redun import Scheduler, task
 from redun.config import Config
+
+from benchmarks.timing import repeat, say_median
 
 LENGTH = 100
 redun_namespace = "benchmark"

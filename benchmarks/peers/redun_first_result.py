@@ -3,9 +3,10 @@
 import logging
 import tempfile
 
-from benchmarks.timing import say
 from redun import Scheduler, task
 from redun.config import Config
+
+from benchmarks.timing import say
 
 redun_namespace = "benchmark"
 logging.getLogger("redun").setLevel(logging.WARNING)
