@@ -249,6 +249,13 @@ def signature(function: Any) -> str:
 # -- HTTP -----------------------------------------------------------------------------------------
 
 
+HTTP_ESSAY = """\
+Every process that owns a data directory serves this API on the Unix socket `owner.sock` in it, for
+its own user only. Bodies are JSON, times ISO 8601. Errors are RFC 9457 problem documents with our
+[codes](errors.md). An id in a path may be any beginning of it that is unique.
+"""
+
+
 def http_page() -> str:
     lines = ["| method | path | what it does |", "|---|---|---|"]
     for route in ROUTES:
@@ -258,12 +265,7 @@ def http_page() -> str:
     return "\n".join(
         [
             "# HTTP\n",
-            (
-                "Every process that owns a data directory serves this API on the Unix socket "
-                "`owner.sock` in it, for its own user only. Bodies are JSON, times ISO 8601. Errors "
-                "are RFC 9457 problem documents with our [codes](errors.md). An id in a path may be "
-                "any beginning of it that is unique.\n"
-            ),
+            HTTP_ESSAY,
             *lines,
             "",
         ]
@@ -281,17 +283,15 @@ def route_text(route: Route) -> str:
 
 def seams_page() -> str:
     essay = clean(interfaces.__doc__)
-    parts = [f"# Seams\n\n{essay}\n"]
-    for name in ("Engine", "Runtime", "Ledger", "BlobStore", "Clock", "Channel"):
-        parts.append(thing_part(name, getattr(interfaces, name)))
-    return "\n".join(parts)
+    names = ("Engine", "Runtime", "Ledger", "BlobStore", "Clock", "Channel")
+    parts = [thing_part(name, getattr(interfaces, name)) for name in names]
+    return "\n".join([f"# Seams\n\n{essay}\n", *parts])
 
 
 def step_page() -> str:
-    parts = [f"# Inside a step\n\n{fenced_examples(clean(step.__doc__))}\n"]
-    for name in ("log_metric", "progress", "attempt_number", "scratch_dir"):
-        parts.append(thing_part(name, getattr(step, name)))
-    return "\n".join(parts)
+    names = ("log_metric", "progress", "attempt_number", "scratch_dir")
+    parts = [thing_part(name, getattr(step, name)) for name in names]
+    return "\n".join([f"# Inside a step\n\n{fenced_examples(clean(step.__doc__))}\n", *parts])
 
 
 def fenced_examples(doc: str) -> str:
