@@ -1,0 +1,127 @@
+"""From how a slot went to the report of the attempt it was performing. Pure."""
+
+import signal
+from dataclasses import replace
+from typing import Any
+
+from treadle.engine.local.frames import LINE_LOST
+from treadle.model.orders import Report
+from treadle.model.records import Certificate, Execution, Failure, FailureType
+
+Gone = dict[str, Any]  #: what the fork server says of a slot that is gone
+
+LOST = Report(
+    outcome="lost",
+    failure=Failure(
+        type=FailureType.LOST,
+        message="The process that starts the jobs on this machine was killed.",
+        hint="The job is started again by itself.",
+    ),
+)
+
+
+def report_of(
+    said: Report | None, cause: str, gone: Gone, execution: Execution, last_lines: str
+) -> Report:
+    """How the attempt ended. said: the slot's own report; cause: why the owner asked for its end."""
+    certificate = Certificate(
+        signal=gone["signal"],
+        exit_code=gone["exit_code"],
+        out_of_memory=gone["out_of_memory"] or gone["why"] == "memory",
+        peak_memory_bytes=gone["peak_bytes"],
+        last_lines=last_lines,
+    )
+    peak = max(gone["peak_bytes"], said.peak_memory_bytes or 0 if said else 0)
+    if cause == "abort":
+        cpu = said.cpu_seconds if said else None
+        return Report(outcome="aborted", peak_memory_bytes=peak, cpu_seconds=cpu)
+    if cause == "timeout":
+        return _failed(_timeout(execution, certificate), peak)
+    if gone["why"] == "memory":
+        return _failed(_over_limit(execution, certificate), peak)
+    if said is not None:
+        if said.outcome == "aborted":  # SIGTERM, but not from us
+            sender = replace(certificate, signal=int(signal.SIGTERM), exit_code=None)
+            return _failed(_crashed(sender, gone), peak)
+        return said
+    return _failed(_crashed(certificate, gone), peak)
+
+
+def not_started(why: str) -> Report:
+    """The report of an attempt for which no process could be had."""
+    failure = Failure(
+        type=FailureType.INTERNAL,
+        message=why,
+        hint="Is the machine out of memory, processes or open files (`ulimit -u -n`)?",
+    )
+    return Report(outcome="failed", failure=failure)
+
+
+def _failed(failure: Failure, peak: int) -> Report:
+    return Report(outcome="failed", failure=failure, peak_memory_bytes=peak)
+
+
+def _timeout(execution: Execution, certificate: Certificate) -> Failure:
+    return Failure(
+        type=FailureType.TIMEOUT,
+        message=f"The job ran longer than its timeout of {execution.timeout_seconds:g} seconds.",
+        hint="Give the tool a longer timeout, or make it do less.",
+        certificate=certificate,
+    )
+
+
+def _over_limit(execution: Execution, certificate: Certificate) -> Failure:
+    peak, limit = size(certificate.peak_memory_bytes or 0), size(execution.memory_bytes or 0)
+    return Failure(
+        type=FailureType.MEMORY,
+        message=f"The job used {peak} of memory, more than its limit of {limit}, and was killed.",
+        hint="Give the tool more memory, or let it work on less data at a time.",
+        certificate=certificate,
+    )
+
+
+def _crashed(certificate: Certificate, gone: Gone) -> Failure:
+    if certificate.out_of_memory:
+        return Failure(
+            type=FailureType.MEMORY,
+            message="The process was killed by the kernel because the machine ran out of memory.",
+            hint="Give the tool a memory limit, so that fewer such jobs run at the same time.",
+            certificate=certificate,
+        )
+    message, hint = _sentence(certificate, gone)
+    return Failure(type=FailureType.CRASHED, message=message, hint=hint, certificate=certificate)
+
+
+def _sentence(certificate: Certificate, gone: Gone) -> tuple[str, str]:
+    if gone["why"] == "closed" or certificate.exit_code == LINE_LOST:
+        return (
+            "The process lost its connection: the job's code touched descriptors not its own.",
+            "Close only what the code has opened (look for os.closerange and the like).",
+        )
+    if certificate.signal is None:
+        return (
+            f"The process ended with exit code {certificate.exit_code} inside the function.",
+            "Does it call os._exit, or a library that does? End with an exception instead.",
+        )
+    name = _signal_name(certificate.signal)
+    faults = (signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT)
+    if certificate.signal in faults:
+        hint = "A fault in compiled code; the last lines it printed show where it was."
+    else:
+        hint = "Somebody, or a program, sent this signal from outside."
+    return f"The process was killed by {name}.", hint
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def size(number: float) -> str:
+    """A size for people: 1.5 GB."""
+    unit, *larger = "bytes", "KB", "MB", "GB", "TB"
+    while number >= 1000 and larger:
+        number, unit = number / 1000, larger.pop(0)
+    return f"{number:.3g} {unit}"

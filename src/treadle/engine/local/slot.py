@@ -1,0 +1,144 @@
+"""The main loop of a slot: the process, forked by the fork server, that performs orders."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from types import FrameType
+from typing import Any, NoReturn
+
+from treadle.engine.local import frames, process_tree
+from treadle.engine.local.job_state import ProcessState, limit_threads, open_streams
+from treadle.model.orders import Order, Report
+from treadle.runtime.failures import Terminated
+from treadle.runtime.perform import perform
+from treadle.runtime.usage import resident_bytes
+
+_READ_BYTES = 256 * 1024
+
+
+class Slot:
+    """Reads orders from the line, performs them one by one, sends notes up. A Channel too."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._lock = threading.Lock()
+        self._pid = os.getpid()
+        self._interruptible = self._sending = self._terminated = False
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+        os.register_at_fork(after_in_child=self._on_fork)
+        self._state = ProcessState()
+
+    # channel
+
+    def started(self) -> None:
+        self._send(["s", self._pid])
+
+    def metric(self, name: str, value: float, step: int | None) -> None:
+        self._send(["m", name, frames.number(value), step])
+
+    def progress(self, done: float, total: float | None) -> None:
+        whole = None if total is None else frames.number(total)
+        self._send(["p", frames.number(done), whole])
+
+    # loop
+
+    def serve(self) -> None:
+        """Perform orders until the owner closes the line."""
+        reader = frames.Frames()
+        while data := self._receive():
+            for payload in reader.feed(data):
+                self._perform(Order.from_wire(json.loads(payload)))
+
+    def _receive(self) -> bytes:
+        self._interruptible = True
+        try:
+            return self._line.recv(_READ_BYTES)
+        except OSError:
+            os._exit(frames.LINE_LOST)
+        finally:
+            self._interruptible = False
+
+    def _perform(self, order: Order) -> None:
+        self._state.enter(order.variables, order.code.project_dir)
+        try:
+            self._interruptible = True
+            report = perform(order, self)
+            self._interruptible = False
+        except Terminated:
+            report = Report(outcome="aborted")
+        if os.getpid() != self._pid:  # a child that the job forked came back out of its function
+            sys.stdout.flush()
+            os._exit(0)
+        self._interruptible = False
+        self._end(report)
+
+    def _end(self, report: Report) -> None:
+        """Leave nothing of the job behind, then say that it is over."""
+        self._state.restore()
+        process_tree.flush_c_buffers()
+        self._send(["e", report.to_wire(), _left_behind(), resident_bytes()])
+
+    def _send(self, message: Any) -> None:
+        data = frames.encode(message)
+        on_main = threading.current_thread() is threading.main_thread()
+        with self._lock:
+            self._sending = on_main
+            try:
+                self._line.sendall(data)
+            except OSError:
+                os._exit(frames.LINE_LOST)
+            finally:
+                self._sending = False
+        if on_main and self._terminated and self._interruptible:
+            raise Terminated
+
+    # signals
+
+    def _on_sigterm(self, number: int, frame: FrameType | None) -> None:
+        self._terminated = True
+        if self._interruptible and not self._sending:  # never cut a frame in two
+            raise Terminated
+
+    def _on_fork(self) -> None:
+        """In a child of the job: SIGTERM ends it as it ends any process."""
+        if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _left_behind() -> str:
+    """What a job left running in this process, in words; "" if nothing."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return "children"
+    except ChildProcessError:
+        pass
+    return "threads" if len(sys._current_frames()) > 1 else ""
+
+
+def run(line_fd: int, out_fd: int, err_fd: int, *, server: int, cpus: float) -> NoReturn:
+    """Become a slot in a freshly forked process; never returns."""
+    code = 1
+    try:
+        os.setsid()
+        process_tree.become_subreaper()
+        process_tree.die_with(server)
+        os.dup2(out_fd, 1)
+        os.dup2(err_fd, 2)
+        os.close(out_fd)
+        os.close(err_fd)
+        sys.stdout, sys.stderr = open_streams()
+        limit_threads(cpus)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        Slot(socket.socket(fileno=line_fd)).serve()
+        code = 0
+    except Terminated:
+        code = 128 + signal.SIGTERM
+    finally:
+        if code == 1:
+            sys.excepthook(*sys.exc_info())
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
