@@ -1,0 +1,23 @@
+"""Which trace is under way; tools ask it at each call."""
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from treadle.authoring.pipelines import PipelineFunction
+    from treadle.authoring.tools import ToolFunction
+
+
+class Tracer(Protocol):
+    """Takes the calls of tools and pipelines instead of running them."""
+
+    def call_tool(
+        self, tool: "ToolFunction[..., Any]", args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any: ...
+
+    def call_pipeline(
+        self, pipeline: "PipelineFunction[..., Any]", args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any: ...
+
+
+current: ContextVar[Tracer | None] = ContextVar("treadle_trace", default=None)

@@ -1,0 +1,57 @@
+"""Decorated functions as the records that the ledger keeps."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from treadle.authoring.pipelines import PipelineFunction
+from treadle.authoring.signatures import Parameters, as_json
+from treadle.authoring.tools import ToolFunction
+from treadle.authoring.versions import hash_of, version_of
+from treadle.model import wire
+from treadle.model.bindings import Binding
+from treadle.model.records import Code, Pipeline, Step, Tool
+
+
+def tool_record(tool: ToolFunction[..., Any], code: Code) -> Tool:
+    """The tool with its code; its id is a hash of the whole definition."""
+    definition: dict[str, Any] = {
+        "name": tool.name,
+        "version": version_of(tool.function, tool.parameters.schema, tool.label),
+        "code": code,
+        "description": inspect.getdoc(tool.function) or "",
+        "parameters_schema": tool.parameters.schema,
+        "outputs": tool.outputs,
+        "execution": tool.execution,
+    }
+    return Tool(id=f"tool_{hash_of(wire.to_wire(definition))[:24]}", **definition)
+
+
+def pipeline_record(
+    pipeline: PipelineFunction[..., Any],
+    tools: tuple[Tool, ...],
+    steps: tuple[Step, ...],
+    output: Binding | None,
+) -> Pipeline:
+    """The pipeline with the steps it came to."""
+    schema = pipeline.parameters.schema
+    return Pipeline(
+        name=pipeline.name,
+        version=version_of(pipeline.function, schema),
+        tools=tools,
+        steps=steps,
+        description=inspect.getdoc(pipeline.function) or "",
+        parameters_schema=schema,
+        output=output,
+        concurrency=pipeline.concurrency,
+    )
+
+
+def recorded(parameters: Parameters, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as JSON, for people: defaults included, other values by their type."""
+    defaults = {
+        name: parameter.default
+        for name, parameter in parameters.signature.parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    return {name: as_json(value) for name, value in {**defaults, **values}.items()}

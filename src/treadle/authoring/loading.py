@@ -1,0 +1,169 @@
+"""Loads a pipeline's file. Runs as a job in a slot, so neither client nor server imports it.
+
+The slot has the file's bundle unpacked and on sys.path. All that comes and goes is JSON.
+"""
+
+import base64
+import importlib
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from treadle.authoring import places
+from treadle.authoring.code import CodeChooser, Snapshot
+from treadle.authoring.origins import file_of, is_installed
+from treadle.authoring.parameters import from_text
+from treadle.authoring.pipelines import PipelineFunction
+from treadle.authoring.tools import ToolFunction
+from treadle.authoring.tracing import trace
+from treadle.authoring.versions import version_of
+from treadle.errors import InvalidDefinition, TreadleError
+from treadle.model import wire
+from treadle.model.graph import nearest
+
+AnyPipeline = PipelineFunction[..., Any]
+
+
+def load_pipeline(
+    module: str,
+    pipeline: str | None,
+    parameters: Mapping[str, Any],
+    digest: str,
+    project_dir: str,
+    text_parameters: Mapping[str, str] | None = None,
+    shown_dir: str = "",
+) -> dict[str, Any]:
+    """Import the module, trace its pipeline (the only one, or the one named), and return it.
+
+    parameters: JSON values; text_parameters: as typed on a command line. shown_dir: where the
+    bundle's folder lies in the project, for "file:line". The answer has the wire form of the
+    pipeline and what goes with it in a Submission, and `blobs`: {digest: base 64} to upload.
+
+    Raises InvalidDefinition or InvalidParameters, with file and line.
+    """
+    imported = import_module(module, shown_dir)
+    root = Path(sys.path[0])
+    with places.standing_for(str(root), shown_dir):
+        chosen = choose(imported, pipeline)
+        values = {**parameters, **from_text(chosen, text_parameters or {}, where=chosen.where)}
+        codes = CodeChooser(Snapshot(digest=digest, root=root, project_dir=project_dir))
+        traced = trace(chosen, (), values, codes)
+    return {
+        "pipeline": wire.to_wire(traced.pipeline),
+        "parameters": dict(traced.parameters),
+        "concurrency": traced.pipeline.concurrency,
+        "fail_fast": traced.fail_fast,
+        "priority": traced.priority,
+        "blobs": {key: base64.b64encode(data).decode() for key, data in traced.blobs.items()},
+    }
+
+
+def describe(module: str, shown_dir: str = "") -> dict[str, Any]:
+    """What a file holds: its pipelines and tools with their schemas, for help and completion."""
+    imported = import_module(module, shown_dir)
+    pipelines = _found(imported, PipelineFunction)
+    tools = _found(imported, ToolFunction)
+    return {
+        "pipelines": [
+            {**_described(found), "concurrency": found.concurrency} for found in pipelines.values()
+        ],
+        "tools": [
+            {**_described(found), "outputs": list(found.outputs)} for found in tools.values()
+        ],
+    }
+
+
+def _described(found: Any) -> dict[str, Any]:
+    schema = found.parameters.schema
+    return {
+        "name": found.name,
+        "description": (found.function.__doc__ or "").strip(),
+        "version": version_of(found.function, schema, getattr(found, "label", "")),
+        "parameters_schema": dict(schema),
+    }
+
+
+def choose(module: ModuleType, name: str | None) -> AnyPipeline:
+    """The pipeline of that name, or the only one.
+
+    Raises InvalidDefinition that lists what there is.
+    """
+    found: dict[str, AnyPipeline] = _found(module, PipelineFunction)
+    names = ", ".join(found)
+    file = _shown(module.__file__)
+    if name is None and len(found) == 1:
+        return next(iter(found.values()))
+    if name in found:
+        return found[name]
+    if not found:
+        tools = ", ".join(_found(module, ToolFunction))
+        raise InvalidDefinition(
+            f"{file} has no pipeline, only tools: {tools}."
+            if tools
+            else f"{file} has no pipeline.",
+            hint="Put @treadle.pipeline above a function that calls the tools.",
+        )
+    if name is None:
+        raise InvalidDefinition(
+            f"{file} has several pipelines: {names}.", hint="Say which one to run."
+        )
+    raise InvalidDefinition(
+        f"{file} has no pipeline {name!r}, only {names}.", hint=nearest(name, found)
+    )
+
+
+def _found(module: ModuleType, kind: type[Any]) -> dict[str, Any]:
+    """Those defined in the module by name; only if there are none, those it imports."""
+    all_found = {
+        value.name: value
+        for value in vars(module).values()
+        if isinstance(value, kind) and getattr(value, "original", value) is value
+    }
+    own = {name: value for name, value in all_found.items() if value.__module__ == module.__name__}
+    return own or all_found
+
+
+def import_module(name: str, shown_dir: str = "") -> ModuleType:
+    """Import the user's module, with the file's folder first on sys.path.
+
+    Raises InvalidDefinition that shows the file and line of what went wrong in it.
+    """
+    with places.standing_for(sys.path[0], shown_dir):
+        try:
+            module = importlib.import_module(name)
+        except TreadleError:
+            raise
+        except SyntaxError as error:
+            place = f"{_shown(error.filename)}:{error.lineno}"
+            raise InvalidDefinition(f"SyntaxError: {error.msg}", where=place) from error
+        except BaseException as error:
+            # Importing runs the user's code, which may raise anything, SystemExit too.
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise _import_failure(name, error) from error
+    file = file_of(module)
+    if file is None or is_installed(name, file):
+        raise InvalidDefinition(
+            f"a file cannot be called {name}.py: Python has a module {name!r} of its own.",
+            hint="Give the file another name.",
+        )
+    return module
+
+
+def _import_failure(name: str, error: BaseException) -> InvalidDefinition:
+    root = sys.path[0] + "/"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(root)]
+    where = f"{_shown(frames[-1].filename)}:{frames[-1].lineno}" if frames else ""
+    hint = ""
+    if isinstance(error, ModuleNotFoundError):
+        hint = f"Install {error.name}, or put its file beside the pipeline's."
+    return InvalidDefinition(
+        f"{name} cannot be imported: {type(error).__name__}: {error}", where=where, hint=hint
+    )
+
+
+def _shown(file: str | None) -> str:
+    return places.shown(file) if file else "the file"

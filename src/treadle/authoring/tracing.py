@@ -1,0 +1,212 @@
+"""Tracing: a pipeline's function is called with handles in place of results, to find its steps."""
+
+import contextlib
+from collections import namedtuple
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from treadle.authoring import by_value, context, places
+from treadle.authoring.bundles import Bundle
+from treadle.authoring.code import AnyTool, CodeChooser
+from treadle.authoring.constants import Constants, Pickling, contains_handle
+from treadle.authoring.definitions import pipeline_record, recorded, tool_record
+from treadle.authoring.handles import StepResult, check_belongs
+from treadle.authoring.pipelines import PipelineFunction
+from treadle.errors import InvalidDefinition
+from treadle.model import graph
+from treadle.model.bindings import Binding
+from treadle.model.records import Pipeline, Step, Submission
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traced:
+    """What is to be sent to have a pipeline run."""
+
+    pipeline: Pipeline
+    parameters: Mapping[str, Any]  #: JSON, defaults included
+    blobs: Mapping[str, bytes]  #: to upload first, by digest
+    bundles: tuple[Bundle, ...] = ()  #: snapshots to upload first
+    priority: int = 0
+    fail_fast: bool = False
+
+    def submission(self, labels: Mapping[str, str] | None = None) -> Submission:
+        """The request for a run."""
+        return Submission(
+            pipeline=self.pipeline,
+            parameters=self.parameters,
+            priority=self.priority,
+            fail_fast=self.fail_fast,
+            labels=labels or {},
+        )
+
+
+def trace(
+    pipeline: PipelineFunction[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    codes: CodeChooser | None = None,
+) -> Traced:
+    """Bind and check the parameters, then find the steps.
+
+    codes: how tools are pinned to code; default: by where their functions come from.
+    Raises InvalidParameters or InvalidDefinition, with file and line.
+    """
+    where = places.of_call() or pipeline.where
+    bound = pipeline.parameters.bind(args, kwargs, where=where)
+    values = {
+        name: pipeline.parameters.check(name, value, where=where) for name, value in bound.items()
+    }
+    tracer = _Trace(pipeline, codes or CodeChooser())
+    with tracer.under_way():
+        returned = pipeline.function(**values)
+        tracer.check_not_empty()
+        output = tracer.bind_output(returned)
+    return tracer.traced(recorded(pipeline.parameters, values), output)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Placed:
+    """A step whose tool is not yet pinned to code."""
+
+    step: Step
+    tool: AnyTool
+
+
+@dataclass(slots=True)
+class _Scope:
+    """Names within one pipeline or one inlined use of another."""
+
+    prefix: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def fresh(self, name: str) -> str:
+        """The name, or name-2, name-3, ... where it was used before."""
+        self.counts[name] = count = self.counts.get(name, 0) + 1
+        return self.prefix + (name if count == 1 else f"{name}-{count}")
+
+
+class _Trace:
+    """The tracer of one call of a pipeline."""
+
+    def __init__(self, pipeline: PipelineFunction[..., Any], codes: CodeChooser) -> None:
+        self._pipeline, self._codes = pipeline, codes
+        self._constants = Constants(trace=self, pipeline=pipeline.name)
+        self._placed: dict[str, _Placed] = {}
+        self._scope = _Scope()
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        token = context.current.set(self)
+        try:
+            yield
+        finally:
+            context.current.reset(token)
+
+    def call_tool(self, tool: AnyTool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Record a step; return its handle, or a named tuple of handles."""
+        where = places.of_call()
+        bound = tool.parameters.bind(args, kwargs, where=where)
+        name = self._name(tool, where)
+        is_value = self._codes.origin_of(tool).kind == "value"
+        pickling: Pickling = by_value.own_modules if is_value else contextlib.nullcontext
+        arguments: dict[str, Binding] = {}
+        for key, value in bound.items():
+            if not contains_handle(value):
+                tool.parameters.check(key, value, where=where)
+            what = f"argument {key!r} of step {name!r}"
+            arguments[key] = self._constants.bind(value, what, where, pickling)
+        for handle in tool.placement.after:
+            check_belongs(handle, self, self._pipeline.name)
+        step = Step(
+            name=name,
+            tool_id="",
+            arguments=arguments,
+            after=tuple(dict.fromkeys(handle.step for handle in tool.placement.after)),
+            where=where,
+            execution=tool.placement.execution,
+        )
+        self._placed[name] = _Placed(step=step, tool=tool)
+        return self._handles(step, tool)
+
+    def call_pipeline(
+        self, pipeline: PipelineFunction[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Place the steps of another pipeline here, their names after its own."""
+        where = places.of_call()
+        bound = pipeline.parameters.bind(args, kwargs, where=where)
+        values = {
+            key: value
+            if contains_handle(value)
+            else pipeline.parameters.check(key, value, where=where)
+            for key, value in bound.items()
+        }
+        outer = self._scope
+        self._scope = _Scope(outer.fresh(pipeline.name) + "/")
+        try:
+            return pipeline.function(**values)
+        finally:
+            self._scope = outer
+
+    def _name(self, tool: AnyTool, where: str) -> str:
+        if not tool.placement.step:
+            name = self._scope.fresh(tool.name)
+            while name in self._placed:  # an explicit name took it
+                name = self._scope.fresh(tool.name)
+            return name
+        name = self._scope.prefix + tool.placement.step
+        if name in self._placed:
+            raise InvalidDefinition(
+                f"two steps are called {name!r} (the other at {self._placed[name].step.where})",
+                where=where,
+                hint="Give one of them another name.",
+            )
+        return name
+
+    def _handles(self, step: Step, tool: AnyTool) -> Any:
+        made = [
+            StepResult(step=step.name, output=output, where=step.where, trace=self)
+            for output in tool.outputs
+        ]
+        if len(made) == 1:
+            return made[0]
+        return namedtuple(f"{tool.__name__}_outputs", tool.outputs)(*made)
+
+    def check_not_empty(self) -> None:
+        if not self._placed:
+            raise InvalidDefinition(
+                f"pipeline {self._pipeline.name!r} has no steps with these parameters.",
+                where=self._pipeline.where,
+                hint="Call at least one @tool in it.",
+            )
+
+    def bind_output(self, returned: Any) -> Binding | None:
+        if returned is None:
+            return None
+        what = f"what pipeline {self._pipeline.name!r} returns"
+        return self._constants.bind(returned, what, self._pipeline.where, by_value.own_modules)
+
+    def traced(self, parameters: Mapping[str, Any], output: Binding | None) -> Traced:
+        """Pin the tools to code, and check the whole."""
+        pinned = self._codes.pin(placed.tool for placed in self._placed.values())
+        records = {key: tool_record(tool, pinned.codes[key]) for key, tool in self._tools()}
+        tools = {tool.id: tool for tool in records.values()}
+        steps = tuple(
+            replace(placed.step, tool_id=records[id(placed.tool.original)].id)
+            for placed in self._placed.values()
+        )
+        graph.check(steps, tools)
+        definition = self._pipeline
+        return Traced(
+            pipeline=pipeline_record(definition, tuple(tools.values()), steps, output),
+            parameters=parameters,
+            blobs=self._constants.blobs | dict(pinned.blobs),
+            bundles=pinned.bundles,
+            priority=definition.priority,
+            fail_fast=definition.fail_fast,
+        )
+
+    def _tools(self) -> Iterable[tuple[int, AnyTool]]:
+        return {
+            id(placed.tool.original): placed.tool.original for placed in self._placed.values()
+        }.items()
