@@ -33,6 +33,15 @@ class FileParts:
     size_bytes: int
 
     def __iter__(self) -> Iterator[Part]:
+        try:
+            yield from self._chunks()
+        except OSError as error:
+            raise CodecError(
+                f"{self.path} cannot be read: {error.strerror}.",
+                hint="Return a path that this job may read, and that stays.",
+            ) from error
+
+    def _chunks(self) -> Iterator[Part]:
         left = self.size_bytes
         with open(self.path, "rb", buffering=0) as file:
             while left:

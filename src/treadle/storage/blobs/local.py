@@ -1,0 +1,229 @@
+"""Blobs as files of one directory: `xx/<digest>`, xx being the digest's first two digits.
+
+A blob is written under a passing name in `tmp/` and renamed into place when whole: readers and
+other writers, in any process, see all of it or nothing. Two writers of the same bytes make the
+same file; the last rename stands. What dead writers left in `tmp/` is removed by
+`sweep_temporary`. Imports only the standard library and blake3: every worker loads this.
+"""
+
+import errno
+import itertools
+import mmap
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from blake3 import blake3
+
+from treadle.errors import DamagedBlob, MissingBlob, StorageFull, Unavailable
+from treadle.storage.blobs.hashing import Batch, batches, hash_of, write_hashed
+
+CHECKED_BYTES = 1024 * 1024
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_ABSENT = {errno.ENOENT}
+# Room for a private copy of every page is not set aside: few inputs are ever changed.
+_MAP_NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000)
+_count = itertools.count()
+
+
+class LocalBlobs:
+    """A BlobStore in a directory, which is made at the first put. Safe for threads and processes.
+
+    fsync: a blob that was put survives a power failure too.
+    """
+
+    def __init__(self, directory: Path | str, fsync: bool = False) -> None:
+        self.directory = Path(directory)
+        self._temporary = self.directory / "tmp"
+        self._fsync = fsync
+
+    def put(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
+        """Store the concatenated parts; return (digest, size in bytes)."""
+        cut = batches(parts)
+        first = next(cut, [])
+        if sum(map(len, first)) <= CHECKED_BYTES:
+            digest = hash_of(first)
+            if self._renewed(digest):
+                return digest, sum(map(len, first))
+        with self._outside_world("written"):
+            return self._put(first, cut)
+
+    def _put(self, first: Batch, rest: Iterable[Batch]) -> tuple[str, int]:
+        temporary, descriptor = self._new_temporary()
+        try:
+            digest = write_hashed(first, rest, lambda batch: _write(descriptor, batch))
+            size_bytes = os.fstat(descriptor).st_size
+            if self._fsync:
+                os.fsync(descriptor)
+            self._rename(temporary, self.path(digest))
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        finally:
+            os.close(descriptor)
+        return digest, size_bytes
+
+    def _renewed(self, digest: str) -> bool:
+        """Whether the blob is there already, whole, and its age could be renewed.
+
+        For small blobs: reading one is ten times faster than writing it over itself.
+        """
+        try:
+            self.open(digest, verify=True)
+            os.utime(self.path(digest))
+        except (MissingBlob, DamagedBlob, Unavailable, OSError):
+            return False
+        return True
+
+    def open(self, digest: str, *, verify: bool = False) -> memoryview:
+        """All bytes of the blob, private to the caller and writable; the view owns its mapping.
+
+        A blob of up to CHECKED_BYTES is read and always verified, which costs less than mapping
+        it; a larger one is mapped at once however large it is, and verified only if asked,
+        because that means to read all of it.
+        """
+        path = self.path(digest)
+        with self._outside_world("read", digest), open(path, "rb", buffering=0) as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            if size_bytes <= CHECKED_BYTES:
+                data = memoryview(bytearray(size_bytes))
+                _read(file.fileno(), data)
+            else:
+                flags = mmap.MAP_PRIVATE | _MAP_NORESERVE
+                protection = mmap.PROT_READ | mmap.PROT_WRITE
+                data = memoryview(mmap.mmap(file.fileno(), 0, flags, protection))
+        if verify or size_bytes <= CHECKED_BYTES:
+            _verify(data, digest, path)
+        return data
+
+    def has(self, digest: str) -> bool:
+        """Whether the blob is there. Asking renews its age: who asks is about to refer to it."""
+        try:
+            os.utime(self.path(digest))
+        except PermissionError:  # a reader of somebody else's store
+            return self.path(digest).exists()
+        except OSError:
+            return False
+        return True
+
+    def size(self, digest: str) -> int:
+        with self._outside_world("read", digest):
+            return self.path(digest).stat().st_size
+
+    def delete(self, digest: str) -> None:
+        with self._outside_world("changed"):
+            self.path(digest).unlink(missing_ok=True)
+
+    def list(self) -> Iterator[tuple[str, int, datetime]]:
+        """(digest, size in bytes, when last put) of every blob, in no order."""
+        with self._outside_world("read"):
+            if not self.directory.exists():
+                return
+            for folder in self.directory.glob("[0-9a-f][0-9a-f]"):
+                for entry in os.scandir(folder):
+                    with suppress(FileNotFoundError):  # deleted meanwhile
+                        found = entry.stat()
+                        when = datetime.fromtimestamp(found.st_mtime, UTC)
+                        yield entry.name, found.st_size, when
+
+    def path(self, digest: str) -> Path:
+        """Where the blob is, or would be. Raises MissingBlob for what is no digest."""
+        if not _DIGEST.fullmatch(digest):
+            raise MissingBlob(f"{digest!r} is not a digest, 64 hexadecimal digits.")
+        return self.directory / digest[:2] / digest
+
+    def sweep_temporary(self, older_than: timedelta = timedelta(hours=1)) -> int:
+        """Remove what writers left that died; return how many files.
+
+        older_than: since the last write to the file; a live writer's is younger.
+        """
+        before = time.time() - older_than.total_seconds()
+        removed = 0
+        with self._outside_world("changed"):
+            for path in self._temporary.glob("*"):
+                with suppress(FileNotFoundError):
+                    if path.stat().st_mtime <= before:
+                        path.unlink()
+                        removed += 1
+        return removed
+
+    def _new_temporary(self) -> tuple[Path, int]:
+        path = self._temporary / f"{os.getpid()}.{next(_count)}.{time.time_ns()}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        try:
+            return path, os.open(path, flags, 0o600)
+        except FileNotFoundError:
+            self._temporary.mkdir(parents=True, exist_ok=True)
+            return path, os.open(path, flags, 0o600)
+
+    def _rename(self, temporary: Path, path: Path) -> None:
+        try:
+            temporary.rename(path)
+        except FileNotFoundError:
+            path.parent.mkdir(exist_ok=True)
+            temporary.rename(path)
+            if self._fsync:
+                _sync_directory(self.directory)
+        if self._fsync:
+            _sync_directory(path.parent)
+
+    @contextmanager
+    def _outside_world(self, verb: str, digest: str | None = None) -> Iterator[None]:
+        """Say errors of the file system in our words. digest: the blob that should be there."""
+        try:
+            yield
+        except OSError as error:
+            if digest is not None and error.errno in _ABSENT:
+                raise MissingBlob(
+                    f"the blob {digest} is not in {self.directory}.",
+                    hint="Run again what made it.",
+                    digest=digest,
+                ) from error
+            if error.errno in _FULL:
+                raise StorageFull(
+                    f"the disk of {self.directory} is full ({error.strerror}); nothing was stored.",
+                    hint="Free some space, for instance with `treadle gc`, and try again.",
+                ) from error
+            raise Unavailable(
+                f"the blobs in {self.directory} cannot be {verb}: {error.strerror or error}.",
+                hint="See that the directory exists and that you own it.",
+            ) from error
+
+
+def _write(descriptor: int, batch: Batch) -> None:
+    done = os.writev(descriptor, batch)
+    for piece in batch:  # writev may stop anywhere
+        rest, done = piece[done:], max(0, done - len(piece))
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+
+
+def _read(descriptor: int, into: memoryview) -> None:
+    """Fill `into`; bytes that are missing because somebody cut the file stay zero."""
+    while into and (count := os.readv(descriptor, [into])):
+        into = into[count:]
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _verify(data: memoryview, digest: str, path: Path) -> None:
+    found = blake3(data).hexdigest()
+    if found != digest:
+        raise DamagedBlob(
+            f"the blob {digest} is damaged: {path} now has the digest {found}.",
+            hint="Delete that file and run again what made it; then check the disk.",
+            digest=digest,
+            found=found,
+            path=str(path),
+        )

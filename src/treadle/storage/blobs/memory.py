@@ -1,0 +1,53 @@
+"""Blobs in the memory of this process, for tests and for stores that need not last."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from blake3 import blake3
+
+from treadle.errors import MissingBlob
+
+
+class MemoryBlobs:
+    """A BlobStore in a dictionary."""
+
+    def __init__(self) -> None:
+        self._blobs: dict[str, tuple[bytes, datetime]] = {}
+        self._lock = threading.Lock()
+
+    def put(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
+        data = b"".join(parts)
+        digest = blake3(data).hexdigest()
+        with self._lock:
+            self._blobs[digest] = (data, datetime.now(UTC))
+        return digest, len(data)
+
+    def open(self, digest: str, *, verify: bool = False) -> memoryview:
+        """A copy, as the caller may write into what it gets; never damaged, so never verified."""
+        return memoryview(bytearray(self._found(digest)))
+
+    def has(self, digest: str) -> bool:
+        return digest in self._blobs
+
+    def size(self, digest: str) -> int:
+        return len(self._found(digest))
+
+    def delete(self, digest: str) -> None:
+        self._blobs.pop(digest, None)
+
+    def list(self) -> Iterator[tuple[str, int, datetime]]:
+        with self._lock:
+            blobs = dict(self._blobs)
+        for digest, (data, put_at) in blobs.items():
+            yield digest, len(data), put_at
+
+    def _found(self, digest: str) -> bytes:
+        try:
+            return self._blobs[digest][0]
+        except KeyError:
+            raise MissingBlob(
+                f"the blob {digest} is not in memory.",
+                hint="Run again what made it.",
+                digest=digest,
+            ) from None
