@@ -1,1 +1,10 @@
-"""The command line: parse, one call, print."""
+"""The treadle command: parse, one call, print. Loads nothing until it is called."""
+
+__all__ = ["main"]
+
+
+def main() -> int:
+    """Run the command line of this process; the exit code."""
+    from treadle.cli.app import run_command_line  # noqa: PLC0415 - importing this must stay cheap
+
+    return run_command_line()

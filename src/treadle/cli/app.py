@@ -1,0 +1,73 @@
+"""The command line: all commands, and what becomes of an error in one of them."""
+
+import contextlib
+import sys
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from treadle.cli import doctor, listing, logs, outputs, printing, run, upkeep
+from treadle.cli.signals import silence
+from treadle.errors import TreadleError
+
+CONTEXT = {"auto_envvar_prefix": "TREADLE", "help_option_names": ["-h", "--help"]}
+
+
+class Commands(TyperGroup):
+    """The one place where an error becomes a sentence and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except TreadleError as error:
+            printing.report(error, as_json=_wants_json(sys.argv))
+            sys.exit(printing.exit_code(error))
+        except BrokenPipeError:  # `treadle logs ID | head`: the reader has enough
+            silence()
+            sys.exit(printing.OK)
+        except KeyboardInterrupt:
+            sys.exit(printing.INTERRUPTED)
+
+
+app = typer.Typer(
+    name="treadle",
+    cls=Commands,
+    help="Durable, observable runs of functions: in this process now, on a cluster later.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings=CONTEXT,
+    epilog="Exit codes: 0 completed, 1 failed, 2 mistake in what was asked, 3 unavailable, "
+    "130 aborted.",
+)
+
+RUNNING, LOOKING, KEEPING = "Run", "Look", "Upkeep"
+COMMANDS = {
+    RUNNING: [run.run, upkeep.abort, run.retry],
+    LOOKING: [listing.ps, listing.show, logs.logs, listing.metrics, outputs.artifacts, outputs.get],
+    KEEPING: [upkeep.rm, upkeep.gc, doctor.doctor, upkeep.version],
+}
+for panel, commands in COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+
+
+def run_command_line() -> int:
+    """Run sys.argv; the exit code."""
+    try:
+        app(prog_name="treadle")
+    except SystemExit as end:
+        _flush()
+        return end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    return 0
+
+
+def _flush() -> None:
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.flush()
+        return
+    silence()
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    return "--json" in arguments

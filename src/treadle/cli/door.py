@@ -1,0 +1,169 @@
+"""The CLI's door to a data directory: what commands ask of the client, as records.
+
+The client, and all that it loads, is imported when a door is opened: help and version stay fast.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from treadle.errors import NotFound
+from treadle.model.bindings import Arguments
+from treadle.model.graph import nearest
+from treadle.model.records import Event, Job, Metric, Run
+from treadle.model.refs import Ref
+from treadle.server import settings as settings_room
+from treadle.server.settings import Settings
+
+if TYPE_CHECKING:
+    from treadle.client import Client
+
+LAST = ("@last", "latest")
+PAGE = 500  #: runs asked for at a time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A run with its jobs, in the order of its steps. edges: (parent job, child job)."""
+
+    run: Run
+    jobs: list[Job]
+    edges: list[tuple[str, str]]
+
+
+def settings_from(data_dir: Path | None, slots: int | None = None) -> Settings:
+    """The settings, with what the command line gave."""
+    return settings_room.load(data_dir=data_dir, slots=slots)
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, *, start: bool) -> Iterator["Door"]:
+    """A door to the data directory: to its owner; where there is none, one that only reads,
+    or, with start, a new owner in this process. Closing it hands back what is not done.
+    """
+    from treadle.server.embedded import connect  # noqa: PLC0415 - 0.2 s; help needs none of it
+
+    client = connect(settings, start=start, read=not start)
+    try:
+        yield Door(client)
+    finally:
+        client.close()
+
+
+class Door:
+    """One open data directory; safe to use from several threads."""
+
+    def __init__(self, client: "Client") -> None:
+        self._client = client
+        self._ask = client.door
+
+    # the directory
+
+    @property
+    def embedded(self) -> bool:
+        """This process is the owner."""
+        return bool(self._client.link.embedded)
+
+    @property
+    def read_only(self) -> bool:
+        """Nobody is the owner: nothing moves."""
+        return self._client.link.read_only
+
+    def health(self) -> dict[str, Any]:
+        return self._client.health()
+
+    def gc(self, *, dry_run: bool, retention_days: float | None) -> dict[str, Any]:
+        return self._client.gc(dry_run=dry_run, retention_days=retention_days)
+
+    # runs
+
+    def submit_file(self, file: Path, pipeline: str | None, **options: Any) -> Run:
+        return self._client.submit_file(file, pipeline, **options).record
+
+    def find(self, asked: str) -> Run:
+        """The run of an id, of its unique beginning, or the newest (@last).
+
+        Raises NotFound, InvalidRequest.
+        """
+        if asked not in LAST:
+            return self._ask(lambda api: api.run(asked))
+        newest = self.runs(limit=1)
+        if not newest:
+            raise NotFound("There are no runs yet.", hint="Begin one: treadle run FILE")
+        return newest[0]
+
+    def run(self, run_id: str) -> Run:
+        return self._ask(lambda api: api.run(run_id))
+
+    def runs(self, *, limit: int | None, **query: str | None) -> list[Run]:
+        """Newest first. limit: None for all."""
+        found: list[Run] = []
+        before: str | None = None
+        while limit is None or len(found) < limit:
+            size = PAGE if limit is None else min(PAGE, limit - len(found))
+            page, before = self._client.runs_page(before=before, limit=size, **query)
+            found += page
+            if before is None:
+                break
+        return found
+
+    def snapshot(self, run_id: str) -> Snapshot:
+        detail = self._ask(lambda api: api.run_detail(run_id))
+        return Snapshot(run=detail.run, jobs=list(detail.jobs), edges=list(detail.edges))
+
+    def arguments(self, run_id: str) -> Mapping[str, Arguments]:
+        """What each job was called with, by job id."""
+        return self._ask(lambda api: api.run_detail(run_id, arguments=True)).arguments
+
+    def metrics(self, run_id: str) -> list[Metric]:
+        return self._ask(lambda api: api.metrics(run_id))
+
+    def events(self, run_id: str) -> Iterator[Event]:
+        """All that happened, then what happens, to the run's end."""
+        for batch in self._ask.pull(lambda api: api.events(run_id)):
+            yield from batch
+
+    def abort(self, run_id: str, *, grace_seconds: float | None = None) -> None:
+        self._client.abort(run_id, grace_seconds=grace_seconds)
+
+    def retry(self, run_id: str) -> Run:
+        return self._client.retry(run_id).record
+
+    def delete(self, run_id: str) -> None:
+        self._client.delete(run_id)
+
+    def wait(self, run_id: str) -> Run:
+        """The run when it has ended."""
+        return self._ask(lambda api: api.run_ended(run_id))
+
+    # jobs
+
+    def log(self, job_id: str, attempt: int | None, offset: int, limit: int) -> tuple[bytes, int]:
+        """(some bytes of an attempt's log, the size of all of it). attempt: None for the last."""
+        return self._ask(lambda api: api.log_part(job_id, attempt, offset, limit))
+
+    def log_chunks(self, job_id: str, attempt: int, *, follow: bool) -> Iterator[bytes]:
+        return self._ask.pull(lambda api: api.log(job_id, attempt=attempt, follow=follow))
+
+    def outputs(self, job_id: str) -> Mapping[str, Ref]:
+        return self._ask(lambda api: api.job(job_id)).outputs
+
+    def output(self, job_id: str, name: str) -> tuple[Ref, bytes]:
+        """A stored output as it stands. Raises NotFound, Conflict."""
+        outputs = self.outputs(job_id)
+        data, codec, media_type = self._ask(lambda api: api.output(job_id, name))
+        ref = outputs.get(name) or Ref(
+            digest="", size_bytes=len(data), media_type=media_type, codec=codec
+        )
+        return ref, bytes(data)
+
+
+def step_of(jobs: Sequence[Job], step: str) -> Job:
+    """The job of a step. Raises NotFound with the nearest right spelling."""
+    found = {job.step: job for job in jobs}
+    if step in found:
+        return found[step]
+    hint = nearest(step, found) or f"It has {', '.join(list(found)[:8])}."
+    raise NotFound(f"The run has no step {step!r}.", hint=hint)

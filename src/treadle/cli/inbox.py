@@ -1,0 +1,123 @@
+"""What arrives while a run is followed: a thread reads from the owner, the main thread draws."""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from treadle.cli.door import Door, Snapshot
+from treadle.cli.lines import Lines
+from treadle.cli.signals import Request
+from treadle.model.records import Event, Run
+
+LOG_CHUNK_BYTES = 256 * 1024  #: read at a time; when more has piled up, its end is shown
+_ENDED = {"job.completed", "job.failed", "job.gone", "job.retried", "job.lost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """Whole lines of a job's output."""
+
+    job_id: str
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """Nothing more will come. error: why, if the run has not ended."""
+
+    error: BaseException | None = None
+
+
+Message = Run | Snapshot | Event | Printed | Finished | Request
+Begin = Callable[[Door], Run]  #: submit, or find, the run to follow
+
+
+class Inbox:
+    """One stream of messages about one run; `send` may be called from a signal handler."""
+
+    def __init__(self, door: Door, begin: Begin, *, with_output: bool) -> None:
+        self._door = door
+        self._begin = begin
+        self._with_output = with_output
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._lines: dict[str, Lines] = {}  # by job id, while it may print
+        self._since: datetime | None = None  # when we began to hear of output
+        self.send: Callable[[Message], None] = self._messages.put
+
+    def start(self) -> None:
+        """Begin the run and read from now on."""
+        threading.Thread(target=self._read, name="treadle-follow", daemon=True).start()
+
+    def get(self, timeout_seconds: float) -> Message | None:
+        """The next message, or None when none came in time."""
+        try:
+            return self._messages.get(timeout=timeout_seconds)
+        except queue.Empty:
+            return None
+
+    def messages(self) -> Iterator[Message]:
+        """All messages, in the caller's thread; for when nothing else is to be waited for."""
+        self.start()
+        while True:
+            message = self._messages.get()
+            if isinstance(message, Finished):
+                if message.error is not None:
+                    raise message.error
+                return
+            yield message
+
+    def _read(self) -> None:
+        try:
+            run = self._begin(self._door)
+            self.send(run)
+            self.send(self._door.snapshot(run.id))
+            for event in self._door.events(run.id):
+                for printed in self._output_of(event):
+                    self.send(printed)
+                self.send(event)
+            self.send(Finished())
+        except BaseException as error:  # noqa: BLE001 - the main thread decides what it means
+            self.send(Finished(error))
+
+    def _output_of(self, event: Event) -> Iterator[Printed]:
+        """What the job printed since the last look; after its end, the unfinished line too.
+
+        Output is announced from the moment on when we began to follow. What ended or began before
+        is looked at once.
+        """
+        self._since = self._since or datetime.now(UTC)
+        if not self._with_output or event.job_id is None:
+            return
+        job_id, known = event.job_id, self._lines.get(event.job_id)
+        ended, earlier = event.kind in _ENDED, event.at <= self._since
+        if (
+            event.kind == "job.output"
+            or (ended and (known or earlier))
+            or (event.kind == "job.started" and earlier)
+        ):
+            lines = self._new_lines(job_id, event.data.get("attempt"))
+            if ended:
+                lines += self._lines.pop(job_id).end()
+            if lines:
+                yield Printed(job_id, lines)
+
+    def _new_lines(self, job_id: str, attempt: int | None) -> list[str]:
+        """Read to the log's end; where too much has piled up, only its last part.
+
+        attempt: None for the last one.
+        """
+        lines = self._lines.setdefault(job_id, Lines())
+        data, size = self._door.log(job_id, attempt, lines.offset, LOG_CHUNK_BYTES)
+        if size < lines.offset:  # a new attempt has begun a new log
+            lines = self._lines[job_id] = Lines()
+            data, size = self._door.log(job_id, attempt, 0, LOG_CHUNK_BYTES)
+        found = lines.take(data)
+        left = size - lines.offset
+        if left > LOG_CHUNK_BYTES:
+            found += [*lines.end(), f"... {left - LOG_CHUNK_BYTES} bytes are left out here ..."]
+            lines.offset = size - LOG_CHUNK_BYTES
+        if left > 0:
+            found += lines.take(self._door.log(job_id, attempt, lines.offset, LOG_CHUNK_BYTES)[0])
+        return found

@@ -1,0 +1,178 @@
+"""`treadle ps`, `show` and `metrics`."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from treadle.cli import printing, summary
+from treadle.cli.board import tool_name
+from treadle.cli.door import opened, settings_from
+from treadle.cli.options import DataDir, Json, RunId
+from treadle.cli.printing import say
+from treadle.model.records import Job, Metric, Run
+from treadle.model.states import RUN_ENDS, JobState, RunState
+
+STYLES = {
+    RunState.COMPLETED: "green",
+    RunState.FAILED: "bold red",
+    RunState.ABORTED: "yellow",
+    RunState.ABORTING: "yellow",
+    RunState.RUNNING: "cyan",
+}
+MOST_JOBS = 200  #: shown by `show` without --all
+
+
+def ps(
+    state: Annotated[
+        str | None, typer.Option(help="Only these: running, queued, completed, failed, ...")
+    ] = None,
+    pipeline: Annotated[str | None, typer.Option(help="Only runs of this pipeline.")] = None,
+    label: Annotated[
+        str | None, typer.Option(metavar="KEY=VALUE", help="Only runs with this label.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    all_runs: Annotated[bool, typer.Option("--all", "-a", help="All of them.")] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """List runs, newest first."""
+    asked = {"state": state, "pipeline": pipeline, "label": label}
+    with opened(settings_from(data_dir), start=False) as door:
+        runs = door.runs(limit=None if all_runs else limit, **asked)
+    if as_json:
+        printing.say_json({"runs": runs})
+    elif runs:
+        printing.table(
+            ("run", "pipeline", "state", "steps", "started", "took", "parameters"),
+            map(_run_row, runs),
+            numbers=("steps", "took"),
+        )
+    else:
+        printing.tell("No runs." if any(asked.values()) else "No runs yet: treadle run FILE")
+
+
+def _run_row(run: Run) -> Sequence[Any]:
+    name = f"{run.labels['name']} " if "name" in run.labels else ""
+    failed = f" ({run.jobs_failed} failed)" if run.jobs_failed else ""
+    return (
+        (run.id, "bold"),
+        run.pipeline,
+        (run.state.value, STYLES.get(run.state, "")),
+        f"{run.jobs_total - run.jobs_left}/{run.jobs_total}{failed}",
+        printing.ago(run.created_at),
+        printing.span(run.started_at or run.created_at, run.ended_at),
+        (name + printing.pairs(run.parameters), "dim"),
+    )
+
+
+def show(
+    run_id: RunId,
+    every: Annotated[bool, typer.Option("--all", "-a", help="All steps, however many.")] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show one run: its steps with states, times and results, and what failed."""
+    with opened(settings_from(data_dir), start=False) as door:
+        told = door.snapshot(door.find(run_id).id)
+        metrics = door.metrics(told.run.id)
+    if as_json:
+        printing.say_json({"run": told.run, "jobs": told.jobs, "edges": told.edges})
+        return
+    _print_run(told.run)
+    values = summary.last_metrics(metrics)
+    rows = [_job_row(job, values.get(job.id, {})) for job in told.jobs]
+    shown = rows if every else rows[:MOST_JOBS]
+    printing.table(("", "step", "tool", "state", "took", ""), shown, numbers=("took",))
+    if len(shown) < len(rows):
+        say(f"... and {len(rows) - len(shown)} more: treadle show {told.run.id} --all")
+    say()
+    for job in [job for job in told.jobs if job.state is JobState.FAILED][: summary.MOST_FAILURES]:
+        summary.tell_failure(job)
+
+
+def _print_run(run: Run) -> None:
+    facts = {
+        "run": run.id,
+        "pipeline": f"{run.pipeline} (version {run.pipeline_version[:12]})",
+        "state": run.state.value + (f": {run.reason}" if run.reason else ""),
+        "parameters": printing.pairs(run.parameters),
+        "labels": printing.pairs(run.labels),
+        "created": f"{run.created_at.astimezone():%Y-%m-%d %H:%M:%S}",
+        "took" if run.state in RUN_ENDS else "running for": printing.span(
+            run.created_at, run.ended_at
+        ),
+        "priority": str(run.priority) if run.priority else "",
+        "retry of": run.retry_of or "",
+    }
+    for name, value in facts.items():
+        if value:
+            say(f"{name:<11} {value}")
+    say()
+
+
+def _job_row(job: Job, metrics: dict[str, float]) -> Sequence[Any]:
+    mark, style = printing.glyph(job.state)
+    said = [f"{name}={printing.number(value)}" for name, value in list(metrics.items())[:4]]
+    if job.attempt > 1:
+        said.insert(0, f"attempt {job.attempt}")
+    if job.failure and job.state is not JobState.COMPLETED:
+        said.append(job.failure.message)
+    elif job.reason:
+        said.append(job.reason)
+    took = printing.span(job.started_at, job.ended_at)
+    return ((mark, style), job.step, tool_name(job.tool_id), (job.state.value, style), took,
+            (" ".join(said), "dim"))  # fmt: skip
+
+
+def metrics(
+    run_id: RunId,
+    history: Annotated[
+        bool, typer.Option(help="Every value that was logged, not only the last ones.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Show the metrics that the steps of a run logged."""
+    with opened(settings_from(data_dir), start=False) as door:
+        run = door.find(run_id)
+        values, told = door.metrics(run.id), door.snapshot(run.id)
+        arguments = door.arguments(run.id) if not (as_json or history) else {}
+    steps = {job.id: job.step for job in told.jobs}
+    if as_json:
+        printing.say_json({"run": run.id, "metrics": [_metric(each, steps) for each in values]})
+    elif not values:
+        printing.tell("No metrics: a step logs them with treadle.log_metric(name, value).")
+    elif history:
+        _history(values, steps)
+    else:
+        last = summary.last_metrics(values)
+        summary.metrics_table(told.jobs, last, arguments, most=len(told.jobs))
+
+
+def _metric(metric: Metric, steps: dict[str, str]) -> dict[str, Any]:
+    return {
+        "job": metric.job_id,
+        "job_step": steps.get(metric.job_id, ""),
+        "attempt": metric.attempt,
+        "name": metric.name,
+        "value": metric.value,
+        "step": metric.step,
+        "at": metric.at,
+    }
+
+
+def _history(values: Sequence[Metric], steps: dict[str, str]) -> None:
+    rows = [
+        (
+            steps.get(each.job_id, ""),
+            each.attempt,
+            each.name,
+            "" if each.step is None else each.step,
+            printing.number(each.value),
+            (f"{each.at.astimezone():%H:%M:%S}", "dim"),
+        )
+        for each in values
+    ]
+    headings = ("step", "attempt", "metric", "at step", "value", "time")
+    printing.table(headings, rows, numbers=("attempt", "at step", "value"))

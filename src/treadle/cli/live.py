@@ -1,0 +1,213 @@
+"""The live view of a run on a terminal: header, a row per step, output above."""
+
+import re
+import time
+from datetime import UTC, datetime
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from treadle.cli import printing
+from treadle.cli.board import Board, Row
+from treadle.cli.views import QuietView, numbers
+from treadle.model.states import JOB_ENDS, JOB_GOOD_ENDS, JOB_LEASED, RUN_ENDS, JobState, RunState
+
+REFRESH_SECONDS = 0.1
+MOST_ROWS = 20  #: beyond these steps are counted by tool
+MOST_ACTIVE = 6  #: running steps shown below the counts
+RESERVED_LINES = 4  #: of the terminal, for header and footer
+BAR_WIDTH = 20
+MOST_LINES_AT_ONCE = 1_000  #: of output between two drawings; older ones are left to the log
+
+_STYLES = {
+    RunState.COMPLETED: "green",
+    RunState.FAILED: "bold red",
+    RunState.ABORTED: "yellow",
+    RunState.ABORTING: "yellow",
+}
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]|[\x00-\x08\x0b-\x1a\x1c-\x1f]")  #: not colours
+
+
+class LiveView(QuietView):
+    """Draws at most ten times a second, however many events come in between."""
+
+    silent = False
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._ascii = not console.encoding.lower().startswith("utf")
+        self._live = Live(
+            console=console, auto_refresh=False, transient=False, vertical_overflow="crop"
+        )
+        self._board: Board | None = None
+        self._doing: RenderableType = Text("")
+        self._notices: list[str] = []
+        self._lines: list[Text] = []
+        self._dropped = 0
+        self._drawn = 0.0
+        self._open = False
+
+    def loading(self, what: str) -> None:
+        self._doing = Spinner("line" if self._ascii else "dots", Text(f" {what}", "dim"))
+        self._live.start()
+        self._open = True
+        self.refresh()
+
+    def start(self, board: Board) -> None:
+        self._board = board
+        if not self._open:
+            self._live.start()
+            self._open = True
+
+    def output(self, row: Row, lines: list[str]) -> None:
+        self._dropped += max(0, len(lines) + len(self._lines) - MOST_LINES_AT_ONCE)
+        style = "dim red" if row.state is JobState.FAILED else "dim cyan"
+        for line in lines[-MOST_LINES_AT_ONCE:]:
+            text = Text.assemble((f"{row.step} | ", style))
+            self._lines.append(text + Text.from_ansi(cleaned(line)))
+        del self._lines[:-MOST_LINES_AT_ONCE]
+
+    def notice(self, text: str) -> None:
+        self._notices.append(text)
+        self._drawn = 0.0
+
+    def refresh(self) -> None:
+        if self._open and time.monotonic() - self._drawn >= REFRESH_SECONDS:
+            self._draw()
+
+    def close(self) -> None:
+        if self._open:
+            self._doing = Text("")
+            self._draw()
+            self._open = False
+            self._live.stop()
+
+    def _draw(self) -> None:
+        if self._dropped:
+            text = f"... {self._dropped} lines are left out here; they are in the logs"
+            self._lines.insert(0, Text(text, "dim"))
+        if self._lines:
+            self._console.print(Text("\n").join(self._lines), soft_wrap=True)
+        self._lines, self._dropped = [], 0
+        drawn = self._doing if self._board is None else self._picture(self._board)
+        self._live.update(drawn, refresh=True)
+        self._drawn = time.monotonic()
+
+    def _picture(self, board: Board) -> RenderableType:
+        now = datetime.now(UTC)
+        room = max(3, self._console.height - RESERVED_LINES)
+        few = len(board.rows) <= min(MOST_ROWS, room)
+        parts: list[RenderableType] = [header(board, now)]
+        parts.append(self._rows(board, now) if few else self._counts(board, now, room))
+        parts += [Text(f"  {notice}", "yellow") for notice in self._notices[-2:]]
+        return Group(*parts)
+
+    def _rows(self, board: Board, now: datetime) -> Table:
+        grid = _grid()
+        for row in board.rows.values():
+            grid.add_row(*self._cells(board, row, now))
+        return grid
+
+    def _cells(self, board: Board, row: Row, now: datetime) -> list[RenderableType]:
+        mark, style = printing.glyph(row.state, ascii_only=self._ascii)
+        waiting = row.state in (JobState.WAITING, JobState.SKIPPED)
+        return [
+            Text(mark, style),
+            Text(row.step, "dim" if waiting else ""),
+            Text(printing.duration(row.seconds(now)), "dim"),
+            _bar(row) or Text(""),
+            note(board, row),
+        ]
+
+    def _counts(self, board: Board, now: datetime, room: int) -> Group:
+        grid = _grid()
+        most_tools = max(2, room - MOST_ACTIVE)
+        for tool, counts in list(board.tools.items())[:most_tools]:
+            total, ended = counts.total(), sum(counts[state] for state in JOB_ENDS)
+            state = _summary_state(counts, ended, total)
+            mark, style = printing.glyph(state, ascii_only=self._ascii)
+            bar = ProgressBar(total=total, completed=ended, width=BAR_WIDTH)
+            said = Text(f"{ended}/{total}", justify="right")
+            grid.add_row(Text(mark, style), Text(tool), said, bar, _tally(counts))
+        active = _grid()
+        for row in list(board.active.values())[: min(MOST_ACTIVE, max(0, room - len(board.tools)))]:
+            active.add_row(*self._cells(board, row, now))
+        return Group(grid, active)
+
+
+def header(board: Board, now: datetime) -> Text:
+    """Run id, pipeline, parameters, state and elapsed time on one line."""
+    run = board.run
+    elapsed = ((run.ended_at or now) - run.created_at).total_seconds()
+    said = run.state.value + (f" ({run.reason})" if run.reason and not _over(run.state) else "")
+    text = Text.assemble(
+        (run.id, "bold"), "  ", (run.pipeline, "bold cyan"), "  ",
+        (said, _STYLES.get(run.state, "cyan")), "  ", (printing.duration(elapsed), "dim"),
+        (f"  {printing.pairs(run.parameters)}", "dim"),
+    )  # fmt: skip
+    text.no_wrap, text.overflow = True, "ellipsis"
+    return text
+
+
+def note(board: Board, row: Row) -> Text:
+    """The last cell of a row: attempt, why it waits or failed, last metrics."""
+    text = Text(no_wrap=True, overflow="ellipsis")
+    if row.attempt > 1:
+        text.append(f"attempt {row.attempt}  ", "yellow")
+    if row.metrics:
+        text.append(numbers(row) + "  ")
+    if row.message and row.state not in JOB_GOOD_ENDS:
+        text.append(row.message, "red" if row.state is JobState.FAILED else "yellow")
+    elif why := board.waits_for(row):
+        text.append(why, "dim")
+    return text
+
+
+def cleaned(line: str) -> str:
+    """A line of output without what moves the cursor; of `a\\rb`, what is seen in the end."""
+    return _CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])
+
+
+def _grid() -> Table:
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=2, justify="right")
+    grid.add_column(no_wrap=True, overflow="ellipsis", max_width=32, min_width=8)
+    grid.add_column(no_wrap=True, justify="right", min_width=6)
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, overflow="ellipsis")
+    return grid
+
+
+def _bar(row: Row) -> RenderableType | None:
+    if row.done is None or row.state not in JOB_LEASED:
+        return None
+    if not row.total:
+        return Text(printing.number(row.done))
+    bar = ProgressBar(total=row.total, completed=min(row.done, row.total), width=BAR_WIDTH)
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_row(bar, Text(f"{printing.number(row.done)}/{printing.number(row.total)}", "dim"))
+    return grid
+
+
+def _tally(counts: dict[JobState, int]) -> Text:
+    text = Text(no_wrap=True, overflow="ellipsis")
+    for state in (JobState.RUNNING, JobState.FAILED, JobState.ABORTED, JobState.SKIPPED):
+        if counts[state]:
+            text.append(f"{counts[state]} {state}  ", printing.glyph(state)[1])
+    return text
+
+
+def _summary_state(counts: dict[JobState, int], ended: int, total: int) -> JobState:
+    if counts[JobState.FAILED]:
+        return JobState.FAILED
+    if ended == total:
+        return JobState.ABORTED if counts[JobState.ABORTED] else JobState.COMPLETED
+    return JobState.RUNNING if any(counts[state] for state in JOB_LEASED) else JobState.WAITING
+
+
+def _over(state: RunState) -> bool:
+    return state in RUN_ENDS

@@ -1,0 +1,43 @@
+"""Arguments and options that several commands share. Each option has an environment twin."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunId = Annotated[
+    str, typer.Argument(metavar="ID", help="A run's id, its unique beginning, or @last.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="TREADLE_DATA_DIR",
+        help="Folder that holds all state.",
+        show_default="per user",
+    ),
+]
+Slots = Annotated[
+    int | None,
+    typer.Option(
+        "--slots",
+        envvar="TREADLE_SLOTS",
+        min=1,
+        help="Jobs at a time, when this command starts the engine.",
+        show_default="processors",
+    ),
+]
+Json = Annotated[
+    bool,
+    typer.Option("--json", envvar="TREADLE_JSON", help="Print JSON and nothing else."),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", envvar="TREADLE_QUIET", help="Show the end only."),
+]
+Detach = Annotated[
+    bool,
+    typer.Option(
+        "--detach", help="Return at once and leave the run to the process that owns the directory."
+    ),
+]

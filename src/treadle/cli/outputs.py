@@ -1,0 +1,137 @@
+"""`treadle artifacts` and `get`: what the steps of a run made."""
+
+import errno
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from treadle.cli import printing
+from treadle.cli.door import opened, settings_from
+from treadle.cli.options import DataDir, Json, RunId
+from treadle.errors import InvalidRequest, NotFound, StorageFull, Unavailable
+from treadle.model.bindings import DEFAULT_OUTPUT
+from treadle.model.graph import nearest
+from treadle.model.records import Job
+from treadle.model.refs import Ref
+from treadle.model.states import JOB_GOOD_ENDS
+
+JSON = "application/json"
+
+
+def artifacts(run_id: RunId, data_dir: DataDir = None, as_json: Json = False) -> None:
+    """List what the steps of a run made: outputs with their type and size."""
+    with opened(settings_from(data_dir), start=False) as door:
+        told = door.snapshot(door.find(run_id).id)
+        made = [job for job in told.jobs if job.state in JOB_GOOD_ENDS]
+        found = [(job, name, ref) for job in made for name, ref in door.outputs(job.id).items()]
+    if as_json:
+        described = [_described(job, name, ref) for job, name, ref in found]
+        printing.say_json({"run": told.run.id, "artifacts": described})
+    elif found:
+        rows = [
+            (
+                _address(job.step, name),
+                ref.media_type,
+                printing.size(ref.size_bytes),
+                ref.digest[:12],
+            )
+            for job, name, ref in found
+        ]
+        printing.table(("output", "type", "size", "digest"), rows, numbers=("size",))
+        printing.tell(f"\nTo fetch one: treadle get {told.run.id} {rows[-1][0]} -o FILE")
+    else:
+        printing.tell(f"Run {told.run.id} is {told.run.state} and has made nothing yet.")
+
+
+def _address(step: str, name: str) -> str:
+    return step if name == DEFAULT_OUTPUT else f"{step}.{name}"
+
+
+def _described(job: Job, name: str, ref: Ref) -> dict[str, Any]:
+    return {
+        "step": job.step,
+        "output": name,
+        "job": job.id,
+        "media_type": ref.media_type,
+        "codec": ref.codec,
+        "size_bytes": ref.size_bytes,
+        "digest": ref.digest,
+    }
+
+
+def get(
+    run_id: RunId,
+    output: Annotated[str, typer.Argument(metavar="STEP[.OUTPUT]", help="Which output.")],
+    file: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where to; - or nothing: to stdout."),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Fetch an output of a step, in the form in which it is stored."""
+    with opened(settings_from(data_dir), start=False) as door:
+        told = door.snapshot(door.find(run_id).id)
+        job, name = locate(told.jobs, output)
+        ref, data = door.output(job.id, name)
+    described = _described(job, name, ref)
+    if file is not None and str(file) != "-":
+        write_whole(file, data)
+        if as_json:
+            printing.say_json(described | {"file": str(file)})
+        else:
+            printing.say(f"{file}  {printing.size(len(data))}  {ref.media_type}")
+    elif as_json:
+        printing.say_json(described | _value(ref, data))
+    else:
+        _to_stdout(ref, data, output)
+
+
+def locate(jobs: list[Job], asked: str) -> tuple[Job, str]:
+    """The step, and the name of its output; a step's own name may hold dots.
+
+    Raises NotFound with the nearest right spelling.
+    """
+    steps = {job.step: job for job in jobs}
+    if asked in steps:
+        return steps[asked], DEFAULT_OUTPUT
+    step, _, name = asked.rpartition(".")
+    if step in steps:
+        return steps[step], name
+    hint = nearest(step or asked, steps) or "`treadle artifacts ID` lists them."
+    raise NotFound(f"The run has no step {step or asked!r}.", hint=hint)
+
+
+def write_whole(file: Path, data: bytes) -> None:
+    """Write the file so that it is never seen half."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        kind = StorageFull if error.errno == errno.ENOSPC else Unavailable
+        raise kind(f"Cannot write {file}: {error.strerror}.") from None
+
+
+def _value(ref: Ref, data: bytes) -> dict[str, Any]:
+    if ref.media_type != JSON:
+        raise InvalidRequest(f"This output is {ref.media_type}, not JSON.", hint="Add -o FILE.")
+    return {"value": json.loads(data)}
+
+
+def _to_stdout(ref: Ref, data: bytes, asked: str) -> None:
+    textual = ref.media_type == JSON or ref.media_type.startswith("text/")
+    if sys.stdout.isatty() and not textual:
+        raise InvalidRequest(
+            f"{asked} is {ref.media_type} ({printing.size(len(data))}), nothing for a terminal.",
+            hint="Add -o FILE.",
+        )
+    sys.stdout.buffer.write(data)
+    if sys.stdout.isatty() or ref.media_type == JSON:
+        sys.stdout.buffer.write(b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,174 @@
+"""What every command prints with: JSON, tables, durations, sizes, and errors."""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from treadle.errors import Aborted, TreadleError, Unavailable, UserMistake
+from treadle.model.states import JobState
+from treadle.model.wire import to_wire
+
+OK, FAILED, MISTAKE, UNAVAILABLE, HUNG_UP, INTERRUPTED = 0, 1, 2, 3, 129, 130  #: exit codes
+
+GLYPHS = {
+    JobState.WAITING: ("○", ".", "dim"),
+    JobState.QUEUED: ("◌", ".", "dim"),
+    JobState.PREPARING: ("◔", "*", "cyan"),
+    JobState.RUNNING: ("●", "*", "cyan"),
+    JobState.ABORTING: ("◍", "!", "yellow"),
+    JobState.COMPLETED: ("✓", "+", "green"),
+    JobState.FAILED: ("✗", "x", "bold red"),
+    JobState.ABORTED: ("⊘", "!", "yellow"),
+    JobState.SKIPPED: ("-", "-", "dim"),
+    JobState.REUSED: ("≡", "=", "green"),
+}  #: state -> (glyph, the same in ASCII, style)
+
+
+def console(*, error: bool = False) -> Console:
+    """A rich console on stdout or stderr; as wide as the terminal, unlimited in a pipe."""
+    stream = sys.stderr if error else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else 10_000
+    return Console(stderr=error, highlight=False, width=width, soft_wrap=width is not None)
+
+
+def say(text: str = "") -> None:
+    """A line on stdout."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def tell(text: str) -> None:
+    """A line on stderr, for what is no result."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def say_json(value: Any, *, line: bool = False) -> None:
+    """One JSON document on stdout; line: on a single line, of a stream."""
+    say(json.dumps(to_wire(value), indent=None if line else 2, ensure_ascii=False, default=str))
+
+
+def glyph(state: JobState, *, ascii_only: bool = False) -> tuple[str, str]:
+    """(glyph, style) of a state."""
+    pretty, plain, style = GLYPHS[state]
+    return (plain if ascii_only else pretty), style
+
+
+def table(
+    headings: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = ()
+) -> None:
+    """A table on stdout; the columns of `numbers` are set right.
+
+    A cell may be a string, or (string, style).
+    """
+    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for heading in headings:
+        right = heading in numbers
+        drawn.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for row in rows:
+        cells = [cell if isinstance(cell, tuple) else (str(cell), "") for cell in row]
+        drawn.add_row(*[Text(text, style) for text, style in cells])
+    console().print(drawn)
+
+
+def heading(text: str) -> None:
+    """A line on stdout that catches the eye."""
+    console().print(Text(text, "bold red"), soft_wrap=True)
+
+
+def compact(value: Any) -> str:
+    """A JSON value on one line; a string as it is."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def indented(value: Any) -> str:
+    """A JSON value on many lines."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def signal_name(number: int) -> str:
+    """ "SIGKILL" of 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def number(value: float) -> str:
+    """A metric for reading: four significant digits, whole numbers whole."""
+    whole = abs(value) < 1e9 and value == int(value)
+    return f"{value:.0f}" if whole else f"{value:.4g}"
+
+
+def duration(seconds: float | None) -> str:
+    """2.1s, 3m12s, 4h05m."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def span(start: datetime | None, end: datetime | None) -> str:
+    """Duration from start to end, or to now."""
+    if start is None:
+        return ""
+    return duration(((end or datetime.now(UTC)) - start).total_seconds())
+
+
+def ago(when: datetime) -> str:
+    """How long ago, in one unit."""
+    seconds = max(0.0, (datetime.now(UTC) - when).total_seconds())
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60)):
+        if seconds >= size:
+            return f"{int(seconds // size)}{unit} ago"
+    return f"{int(seconds)}s ago"
+
+
+def size(size_bytes: float) -> str:
+    """1.5 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.1f} TB"
+
+
+def pairs(values: Any, *, most: int = 60) -> str:
+    """`a=1 b=x` of a mapping; long values cut."""
+    shown = ((key, v if isinstance(v, str) else json.dumps(v)) for key, v in values.items())
+    return " ".join(f"{key}={v if len(v) <= most else v[: most - 1] + '…'}" for key, v in shown)
+
+
+def exit_code(error: TreadleError) -> int:
+    """The exit code an error ends the command with."""
+    if isinstance(error, UserMistake):
+        return MISTAKE
+    if isinstance(error, Unavailable):
+        return UNAVAILABLE
+    return INTERRUPTED if isinstance(error, Aborted) else FAILED
+
+
+def report(error: TreadleError, *, as_json: bool) -> None:
+    """Tell an error: one sentence and the next step; the traceback only with TREADLE_DEBUG=1."""
+    if os.environ.get("TREADLE_DEBUG", "0") not in ("", "0"):
+        tell("".join(traceback.format_exception(error)).rstrip())
+    if as_json:
+        say_json({"error": {"code": error.code, "message": error.message, "hint": error.hint}})
+        return
+    console(error=True).print(f"[bold red]error:[/] {escape(error.message)}", soft_wrap=True)
+    if error.hint:
+        tell(f"  {error.hint}")

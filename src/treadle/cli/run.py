@@ -1,0 +1,160 @@
+"""`treadle run` and `retry`: begin a run, show it to its end."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from treadle.cli import printing, summary
+from treadle.cli.door import Door, opened, settings_from
+from treadle.cli.follow import Outcome, follow, view_for
+from treadle.cli.inbox import Begin
+from treadle.cli.options import DataDir, Detach, Json, Quiet, RunId, Slots
+from treadle.errors import Conflict, InvalidRequest, NotFound
+from treadle.model.graph import nearest
+from treadle.model.records import Run
+from treadle.server.settings import Settings
+
+
+def run(  # noqa: PLR0913 - one for each option of the command
+    target: Annotated[
+        str, typer.Argument(metavar="FILE[:PIPELINE]", help="A Python file with a pipeline in it.")
+    ],
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--param", "-p", metavar="KEY=VALUE", help="A parameter; what is no text is JSON."
+        ),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="A name for the run (label `name`).")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="KEY=VALUE", help="A label to find it by."),
+    ] = None,
+    priority: Annotated[
+        int | None, typer.Option(help="Higher goes first.", show_default="as the pipeline says")
+    ] = None,
+    fail_fast: Annotated[
+        bool | None,
+        typer.Option(
+            help="After the first failed step, abort all others.",
+            show_default="as the pipeline says",
+        ),
+    ] = None,
+    detach: Detach = False,
+    slots: Slots = None,
+    data_dir: DataDir = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run a pipeline and show it to its end; no server is needed.
+
+    When another treadle process works on the same data directory, it takes the run over.
+    """
+    file, pipeline = find_target(target)
+    labels = _pairs(label or [], "--label") | ({"name": name} if name else {})
+    values = _pairs(parameters or [], "-p")
+
+    def submit(door: Door) -> Run:
+        return door.submit_file(
+            file,
+            pipeline,
+            text_parameters=values,
+            priority=priority,
+            fail_fast=fail_fast,
+            labels=labels,
+        )
+
+    settings = settings_from(data_dir=data_dir, slots=slots)
+    what = f"loading {target}"
+    _carry_out(settings, submit, what, detach=detach, quiet=quiet, as_json=as_json)
+
+
+def retry(
+    run_id: RunId,
+    detach: Detach = False,
+    slots: Slots = None,
+    data_dir: DataDir = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Run a failed or aborted run again; steps that completed are reused."""
+    settings = settings_from(data_dir=data_dir, slots=slots)
+
+    def again(door: Door) -> Run:
+        return door.retry(door.find(run_id).id)
+
+    what = f"retrying {run_id}"
+    _carry_out(settings, again, what, detach=detach, quiet=quiet, as_json=as_json)
+
+
+def _carry_out(
+    settings: Settings, begin: Begin, what: str, *, detach: bool, quiet: bool, as_json: bool
+) -> None:
+    with opened(settings, start=True) as door:
+        if detach:
+            _detach(door, begin, as_json=as_json)
+            return
+        outcome = follow(door, begin, view_for(quiet=quiet or as_json), what=what)
+        if outcome.left:
+            raise typer.Exit(outcome.exit_code)
+        _tell_end(door, outcome, as_json=as_json)
+    raise typer.Exit(outcome.exit_code)
+
+
+def _detach(door: Door, begin: Begin, *, as_json: bool) -> None:
+    if door.embedded:
+        raise Conflict(
+            "There is nobody to leave the run to: no other treadle process owns this directory.",
+            hint="Leave --detach out, and this command runs it to its end.",
+        )
+    record = begin(door)
+    if as_json:
+        printing.say_json({"run": record})
+    else:
+        printing.say(f"{record.id}  {record.state}\n  treadle logs -f {record.id}")
+
+
+def _tell_end(door: Door, outcome: Outcome, *, as_json: bool) -> None:
+    if outcome.run is None:
+        printing.tell("Aborted before the run began.")
+    elif as_json:
+        told = summary.document(door, outcome.run)
+        printing.say_json(told | {"exit_code": outcome.exit_code})
+    else:
+        summary.tell(door, outcome.run)
+
+
+def find_target(target: str) -> tuple[Path, str | None]:
+    """(file, pipeline's name) of FILE[:PIPELINE].
+
+    Raises NotFound with the nearest file names.
+    """
+    if Path(target).is_file():
+        return Path(target), None
+    file, colon, pipeline = target.rpartition(":")
+    if colon and Path(file).is_file():
+        return Path(file), pipeline or None
+    wanted = Path(file if colon and pipeline.isidentifier() else target)
+    if wanted.is_dir():
+        found = [str(each) for each in sorted(wanted.glob("*.py"))[:5]]
+        hint = f"Name the file, for instance {', '.join(found)}." if found else ""
+        raise NotFound(f"{wanted} is a folder, not a file with a pipeline.", hint=hint)
+    raise NotFound(f"There is no file {wanted}.", hint=_nearest_file(wanted))
+
+
+def _nearest_file(wanted: Path) -> str:
+    if not wanted.parent.is_dir():
+        return f"There is no folder {wanted.parent} either."
+    files = [str(each) for each in wanted.parent.iterdir() if each.is_file()]
+    return nearest(str(wanted), files) or nearest(f"{wanted}.py", files)
+
+
+def _pairs(given: list[str], option: str) -> dict[str, str]:
+    found = {}
+    for each in given:
+        key, equals, value = each.partition("=")
+        if not equals or not key:
+            raise InvalidRequest(f"{option} {each}: expected KEY=VALUE.")
+        found[key.strip()] = value
+    return found

@@ -1,0 +1,88 @@
+"""`treadle abort`, `rm`, `gc` and `version`."""
+
+import platform
+from typing import Annotated
+
+import typer
+
+import treadle
+from treadle.cli import printing
+from treadle.cli.door import opened, settings_from
+from treadle.cli.options import DataDir, Json, RunId
+from treadle.errors import Conflict
+from treadle.model.states import RUN_ENDS
+
+
+def abort(
+    run_id: RunId,
+    wait: Annotated[
+        bool, typer.Option(help="Wait until nothing of the run is alive any more.")
+    ] = True,
+    grace: Annotated[
+        float | None,
+        typer.Option(min=0, help="Seconds between SIGTERM and SIGKILL.", show_default="the step's"),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """End a run: nothing of it starts any more, and what runs is stopped."""
+    with opened(settings_from(data_dir), start=True) as door:
+        run = door.find(run_id)
+        if run.state not in RUN_ENDS:
+            door.abort(run.id, grace_seconds=grace)
+            run = door.wait(run.id) if wait else door.run(run.id)
+    if as_json:
+        printing.say_json({"run": run})
+    else:
+        printing.say(f"{run.id}  {run.state}")
+
+
+def rm(
+    run_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Runs to forget.")],
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Forget ended runs, with their events, metrics and logs; `gc` frees their data."""
+    with opened(settings_from(data_dir), start=True) as door:
+        runs = {run.id: run for run in map(door.find, run_ids)}
+        for run in runs.values():
+            if run.state not in RUN_ENDS:
+                hint = f"End it first: treadle abort {run.id}"
+                raise Conflict(f"Run {run.id} is {run.state}.", hint=hint)
+        for run_id in runs:
+            door.delete(run_id)
+            if not as_json:
+                printing.say(f"{run_id}  removed")
+    if as_json:
+        printing.say_json({"removed": list(runs)})
+
+
+def gc(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Only say what would be freed.")
+    ] = False,
+    retention_days: Annotated[
+        float | None,
+        typer.Option(min=0, help="First forget runs that ended longer ago.", show_default="never"),
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Free what nothing refers to any more; what was stored within the last hour stays."""
+    with opened(settings_from(data_dir), start=True) as door:
+        freed = door.gc(dry_run=dry_run, retention_days=retention_days)
+    if as_json:
+        printing.say_json(freed)
+        return
+    verb = "would free" if dry_run else "freed"
+    said = f"{freed['blobs']} blobs ({printing.size(freed['bytes'])})"
+    printing.say(f"{verb} {said}, {freed['folders']} folders, {freed['runs']} runs")
+
+
+def version(as_json: Json = False) -> None:
+    """Print the version."""
+    if as_json:
+        found = {"treadle": treadle.__version__, "python": platform.python_version()}
+        printing.say_json(found)
+    else:
+        printing.say(f"treadle {treadle.__version__}")

@@ -1,0 +1,132 @@
+"""What a person sees while a run goes on, drawn from recorded events."""
+
+import io
+
+import pytest
+from recorded import Diary, a_job, a_run, compare
+from rich.console import Console
+
+from treadle.cli import live
+from treadle.cli.board import Board
+from treadle.cli.live import LiveView, cleaned
+from treadle.cli.views import PlainView
+from treadle.model.states import JobState
+
+
+@pytest.fixture(autouse=True)
+def drawn_at_every_refresh(monkeypatch):
+    monkeypatch.setattr(live, "REFRESH_SECONDS", 0.0)
+
+
+class Screen:
+    """A view and its board, fed with events."""
+
+    def __init__(self, view, jobs, edges=()):
+        self.view, self.board, self.diary = view, Board(a_run(len(jobs)), jobs, edges), Diary()
+        view.start(self.board)
+
+    def tell(self, kind, job_id=None, **data):
+        event = self.diary.tell(kind, job_id, **data)
+        self.view.applied(event, self.board.apply(event))
+        self.view.refresh()
+
+
+def terminal(height=30, width=100):
+    return Console(
+        file=io.StringIO(), force_terminal=True, width=width, height=height, color_system=None,
+        legacy_windows=False, _environ={},
+    )  # fmt: skip
+
+
+def picture(screen, console):
+    """The last picture as plain text."""
+    flat = Console(file=io.StringIO(), width=console.width, color_system=None)
+    flat.print(screen.view._picture(screen.board))
+    return flat.file.getvalue()
+
+
+def test_plain_lines_tell_time_step_what_happened_and_metrics(capsys):
+    screen = Screen(PlainView(), *compare())
+    screen.tell("job.started", "job_2", state="running", attempt=1)
+    screen.tell("job.metrics", "job_2", metrics=[{"name": "accuracy", "value": 0.97}])
+    screen.tell("job.completed", "job_2", state="completed", attempt=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "run_01k9x3m2qa7f3k2m9d  compare  dataset=wine"
+    assert lines[1].split() == ["0.1s", "train-2", "running"]
+    assert lines[2].split() == ["0.3s", "train-2", "completed", "accuracy=0.97"]
+
+
+def test_plain_lines_say_which_attempt_failed_and_of_what(capsys):
+    screen = Screen(PlainView(), *compare())
+    failure = {"type": "user", "message": "ValueError: no"}
+    screen.tell("job.failed", "job_1", state="failed", attempt=2, failure=failure)
+    assert capsys.readouterr().out.splitlines()[-1].split(None, 2)[2] == (
+        "failed  attempt 2  ValueError: no"
+    )
+
+
+def test_each_line_of_output_names_its_step(capsys):
+    screen = Screen(PlainView(), *compare())
+    screen.view.output(screen.board.rows["job_1"], ["epoch 1", "epoch 2"])
+    assert capsys.readouterr().out.splitlines()[1:] == ["train | epoch 1", "train | epoch 2"]
+
+
+def test_the_live_view_shows_a_row_for_each_step():
+    console = terminal()
+    screen = Screen(LiveView(console), *compare())
+    screen.tell("job.started", "job_1", state="running", attempt=2)
+    screen.tell("job.progress", "job_1", done=3, total=10)
+    screen.tell("job.metrics", "job_1", metrics=[{"name": "loss", "value": 0.25}])
+    shown = picture(screen, console)
+    assert "run_01k9x3m2qa7f3k2m9d  compare  running" in shown
+    assert "dataset=wine" in shown
+    (row,) = [line for line in shown.splitlines() if " train " in line and "3/10" in line]
+    assert "attempt 2" in row
+    assert "loss=0.25" in row
+    assert "waits for train, train-2, train-3" in shown
+
+
+def test_many_steps_are_counted_by_tool():
+    console = terminal()
+    jobs = [a_job(f"train-{i}", "train", i, JobState.QUEUED) for i in range(1, 10_001)]
+    screen = Screen(LiveView(console), [a_job("load", "load", 0), *jobs])
+    for job in jobs[:12]:
+        screen.board.apply(screen.diary.tell("job.started", job.id, state="running", attempt=1))
+    screen.tell("job.completed", "job_1", state="completed", attempt=1)
+    shown = picture(screen, console).splitlines()
+    assert len(shown) <= 10
+    (row,) = [line for line in shown if " train " in line]
+    assert "1/10000" in row
+    assert "11 running" in row
+
+
+def test_a_low_terminal_counts_too():
+    console = terminal(height=7)
+    screen = Screen(LiveView(console), *compare())
+    assert len(picture(screen, console).splitlines()) <= 7
+    assert "0/3" in picture(screen, console)
+
+
+def test_a_flood_of_output_is_cut_and_says_so():
+    console = terminal()
+    screen = Screen(LiveView(console), *compare())
+    row = screen.board.rows["job_1"]
+    screen.view.output(row, [f"line {i}" for i in range(5_000)])
+    screen.view.refresh()
+    said = console.file.getvalue()
+    assert "4000 lines are left out here" in said
+    assert "line 4999" in said
+    assert "line 3999\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("printed", "seen"),
+    [
+        ("plain", "plain"),
+        ("10%\r20%\r100%\r", "100%"),
+        ("\x1b[2K\x1b[1Ahello\x07", "hello"),
+        ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
+    ],
+)
+def test_output_keeps_its_colours_and_loses_what_moves_the_cursor(printed, seen):
+    assert cleaned(printed) == seen
