@@ -8,7 +8,7 @@ from statistics import median
 import numpy as np
 
 from benchmarks.timing import say, seconds
-from treadle.storage.blobs.local import LocalBlobStore
+from treadle.storage.blobs.local import LocalBlobs
 
 SIZE = 512 * 1024 * 1024
 
@@ -19,7 +19,7 @@ def write_bare(path: Path, data: memoryview) -> None:
             data = data[file.write(data) :]
 
 
-def ratio(store: LocalBlobStore, folder: Path, data: memoryview) -> float:
+def ratio(store: LocalBlobs, folder: Path, data: memoryview) -> float:
     """Time of the bare write over that of the store: its share of the bare speed."""
     bare = seconds(lambda: write_bare(folder / "bare", data))
     os.unlink(folder / "bare")
@@ -31,7 +31,7 @@ def ratio(store: LocalBlobStore, folder: Path, data: memoryview) -> float:
 
 def main() -> None:
     folder = Path(tempfile.mkdtemp())
-    store = LocalBlobStore(folder / "blobs")
+    store = LocalBlobs(folder / "blobs")
     data = np.random.default_rng(0).integers(0, 256, SIZE, dtype=np.uint8)
     ratios = []
     for number in range(6):
