@@ -43,7 +43,10 @@ class TreadleError(Exception):
     @property
     def sentence(self) -> str:
         """What happened and what to do next."""
-        return f"{self.message} {self.hint}".rstrip()
+        if not self.hint:
+            return self.message
+        stop = "" if self.message.endswith((".", "!", "?", ":")) else "."
+        return f"{self.message}{stop} {self.hint}"
 
     def __str__(self) -> str:
         return self.sentence
