@@ -1,5 +1,5 @@
 # Every target sets up what it needs in .venv, once, and is quiet unless something fails.
-# PYTHON picks another interpreter (3.11 or newer):  make test PYTHON=python3.12
+# PYTHON picks another interpreter (3.11 or newer):  make clean test PYTHON=python3.12
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
@@ -18,7 +18,7 @@ SETUP := ./scripts/set-up
 .PHONY: help demo test check format bench coverage docs pins clean
 
 help: ## say what there is
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /make \1|/' | column -t -s '|'
+	@sed -nE 's/^([a-z]+):.*## /make \1\t/p' Makefile | expand -t 18
 
 demo: $(RUN_READY) ## run the example on real data and print the result
 	@./scripts/demo $(BIN) $(DATASET)
