@@ -162,7 +162,7 @@ for n in range(20):
 
 def test_a_full_disk_is_said_and_leaves_nothing_behind(small_disk: Path) -> None:
     blobs = LocalBlobs(small_disk)
-    kept, _ = blobs.put([b"k" * 2**20])
+    kept, _ = blobs.put([b"k" * 2**17])
 
     with pytest.raises(StorageFull) as caught:
         blobs.put([bytes([n]) * 2**20 for n in range(30)])
@@ -170,7 +170,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_behind(small_disk: Path) -> None
     assert str(small_disk) in caught.value.sentence
     assert "treadle gc" in caught.value.sentence
     assert files_of(small_disk) == [blobs.path(kept)]
-    assert blobs.open(kept, verify=True) == b"k" * 2**20
+    assert blobs.open(kept, verify=True) == b"k" * 2**17
 
 
 def test_a_directory_that_is_none_is_said(tmp_path: Path) -> None:
