@@ -8,6 +8,7 @@ import importlib
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import treadle
 from treadle import errors, interfaces, step
 from treadle.api.http.app import ROUTES
 from treadle.api.http.problems import status_of
+from treadle.api.http.rules import PREFIX
 from treadle.cli.app import app as command_line
 from treadle.errors import TreadleError
 from treadle.model import records, states
@@ -199,6 +201,14 @@ def python_page() -> str:
         *treadle_client_classes(),
     ):
         parts.append(thing_part(name, getattr(importlib.import_module(module), name), level=3))
+    parts.append("## Options\n")
+    for module, name in (
+        ("treadle.authoring.options", "ToolOptions"),
+        ("treadle.authoring.options", "ExecutionOptions"),
+        ("treadle.authoring.pipelines", "PipelineOptions"),
+    ):
+        kind = getattr(importlib.import_module(module), name)
+        parts.append(f"### `{name}`\n\n{clean(kind.__doc__)}\n\n{fields_table(kind)}")
     parts.append("Errors are listed [on their own page](errors.md).\n")
     return "\n".join(parts)
 
@@ -223,7 +233,7 @@ def thing_part(name: str, thing: Any, *, level: int = 2) -> str:
 
 def public_members(kind: type) -> Iterator[tuple[str, Any]]:
     for name, value in vars(kind).items():
-        if not name.startswith("_") and member_doc(value):
+        if not name.startswith(("_", "reduce_")) and member_doc(value):
             yield name, value
 
 
@@ -242,6 +252,8 @@ def member_line(name: str, value: Any) -> str:
 def signature(function: Any) -> str:
     text = str(inspect.signature(function))
     text = re.sub(r"\(self,? ?", "(", text)
+    text = re.sub(r"\*<class '([\w.]+)'>", r"\1", text)
+    text = re.sub(r"(?<=: |> )'([^']+)'", r"\1", text).replace("~T", "T")
     text = re.sub(r"\b(?:typing|collections\.abc|pathlib|datetime)\.", "", text)
     return re.sub(r"\btreadle(?:\.\w+)+\.(\w+)", r"\1", text)
 
@@ -273,9 +285,24 @@ def http_page() -> str:
 
 
 def route_text(route: Route) -> str:
-    """The endpoint's docstring; where it repeats the method and path, what follows them."""
-    text = clean(route.endpoint.__doc__).replace("\n\n", ". ").replace("..", ".")
-    return re.sub(r"^(GET|PUT|POST|DELETE|HEAD) (\S+)$", r"`\1 \2`", text)
+    """The endpoint's docstring: its query or body as code, then what it does."""
+    text = " ".join(clean(route.endpoint.__doc__).split())
+    _, _, rest = text.partition(route.path.removeprefix(PREFIX))
+    length = asked_length(rest)
+    asked, does = rest[:length].strip(), rest[length:].lstrip(":,; ")
+    return " ".join(part for part in (f"`{asked}`" if asked else "", does) if part)
+
+
+def asked_length(rest: str) -> int:
+    """How much of the text is a query (`?a=&b=`) or a body (`{...}`)."""
+    if rest.startswith("?"):
+        return len(re.match(r"[^\s:,]*", rest)[0])  # type: ignore[index]
+    depth = 0
+    for index, character in enumerate(rest):
+        depth += {"{": 1, "}": -1}.get(character, 0)
+        if depth == 0 and character not in "{} ":
+            return index if "{" in rest[:index] else 0
+    return len(rest)
 
 
 # -- seams ----------------------------------------------------------------------------------------
@@ -291,16 +318,42 @@ def seams_page() -> str:
 def step_page() -> str:
     names = ("log_metric", "progress", "attempt_number", "scratch_dir")
     parts = [thing_part(name, getattr(step, name)) for name in names]
-    return "\n".join([f"# Inside a step\n\n{fenced_examples(clean(step.__doc__))}\n", *parts])
+    return "\n".join(
+        [f"# Inside a step\n\n{fenced_examples((step.__doc__ or '').strip())}\n", *parts]
+    )
 
 
 def fenced_examples(doc: str) -> str:
-    """Indented blocks of a docstring as fenced Python."""
+    """Indented blocks of a docstring as fenced text."""
 
     def fence(match: re.Match[str]) -> str:
-        return "\n\n" + fenced(inspect.cleandoc(match[1]), "text")
+        return fenced(textwrap.dedent(match[0]).rstrip(), "text")
 
-    return re.sub(r"\n\n((?:(?:    .*)?\n?)+)", fence, doc + "\n", count=1)
+    return re.sub(r"(?m)^ {4}.*\n(?:(?: {4}.*)?\n)*", fence, doc + "\n")
+
+
+# -- records --------------------------------------------------------------------------------------
+
+
+def records_page() -> str:
+    kinds = ("Run", "Job", "Attempt", "Failure", "Certificate", "Metric", "Event", "Execution")
+    parts = [
+        f"## {name}\n\n{clean(getattr(records, name).__doc__)}\n\n"
+        f"{fields_table(getattr(records, name))}"
+        for name in kinds
+    ]
+    return "\n".join(["# Records\n\nWhat the ledger keeps and the API shows.\n", *parts])
+
+
+def fields_table(kind: type) -> str:
+    """The fields of a class body, with the comments behind or above them."""
+    pattern = r"(?m)^    (\w+): ([^=#\n]+?)(?: = ([^#\n]+?))?(?:\s*#:?\s*(.*))?$"
+    found = re.findall(pattern, inspect.getsource(kind).partition("\n    def ")[0])
+    lines = ["| name | type | default | what it is |", "|---|---|---|---|"]
+    for name, annotation, default, comment in found:
+        shown = f"`{cell(default)}`" if default and "field(" not in default else ""
+        lines.append(f"| `{name}` | `{cell(annotation)}` | {shown} | {cell(comment)} |")
+    return "\n".join(lines) + "\n"
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -310,6 +363,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "command-line.md": command_line_page,
     "python.md": python_page,
     "step.md": step_page,
+    "records.md": records_page,
     "http.md": http_page,
     "seams.md": seams_page,
 }
