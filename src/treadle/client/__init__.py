@@ -1,1 +1,10 @@
-"""The Python client."""
+"""The Python client: the same over a Unix socket, in process, and later over the network.
+
+Nothing here sees the server side. httpx is loaded at the first request.
+"""
+
+from treadle.client.client import Client
+from treadle.client.runs import Run
+from treadle.client.steps import StepHandle
+
+__all__ = ["Client", "Run", "StepHandle"]

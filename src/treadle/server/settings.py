@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from treadle.errors import InvalidRequest
 from treadle.model.graph import nearest
@@ -97,7 +97,7 @@ class Settings:
             "Jobs at a time. Default: the processors that this process may use.", _count
         ),
     )
-    durability: str = field(
+    durability: Literal["process", "power"] = field(
         default="process",
         metadata=_about(
             "`process`: what is acknowledged survives kill -9. `power`: a power cut too (slower).",
@@ -133,7 +133,7 @@ class Settings:
         metadata=_about("Age at which an idle warm slot is replaced.", _duration),
     )
     slot_max_jobs: int = field(
-        default=1000,
+        default=10_000,
         metadata=_about("Jobs after which a warm slot is replaced by a fresh one.", _count),
     )
     log_level: str = field(

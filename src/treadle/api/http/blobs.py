@@ -1,0 +1,101 @@
+"""Bytes in and out by digest, in pieces, however large."""
+
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import anyio
+from anyio import from_thread, to_thread
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from treadle.api.http.asked import json_body
+from treadle.api.http.encode import json_response
+from treadle.api.http.state import house_of
+from treadle.errors import InvalidRequest
+
+PIECE_BYTES = 1024 * 1024
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def checked_digest(text: object) -> str:
+    """The digest.
+
+    Raises InvalidRequest if it is none.
+    """
+    if not isinstance(text, str) or not _DIGEST.fullmatch(text):
+        raise InvalidRequest(f"{str(text)[:80]!r} is no digest (64 hexadecimal digits).")
+    return text
+
+
+async def put_blob(request: Request) -> Response:
+    """PUT /blobs/{digest}: the body's bytes, which must have this digest."""
+    blobs, digest = house_of(request).blobs, checked_digest(request.path_params["digest"])
+    pieces = _pieces(request)
+
+    async def next_piece() -> bytes:
+        return await anext(pieces, b"")
+
+    def arriving() -> Iterator[bytes]:
+        while piece := from_thread.run(next_piece):
+            yield piece
+
+    stored, size = await to_thread.run_sync(lambda: blobs.put(arriving()))
+    if stored != digest:
+        raise InvalidRequest(
+            f"The bytes have digest {stored}, not {digest}.", hint="Send them again."
+        )
+    return json_response({"digest": stored, "size_bytes": size}, 201)
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    """The body in pieces of at least PIECE_BYTES, so that few hops to the thread are needed."""
+    gathered = bytearray()
+    async for chunk in request.stream():
+        gathered += chunk
+        if len(gathered) >= PIECE_BYTES:
+            yield bytes(gathered)
+            gathered.clear()
+    if gathered:
+        yield bytes(gathered)
+
+
+async def get_blob(request: Request) -> Response:
+    """GET, HEAD /blobs/{digest}"""
+    blobs, digest = house_of(request).blobs, checked_digest(request.path_params["digest"])
+    headers = {"etag": f'"{digest}"'}
+    if request.method == "HEAD":
+        size = await to_thread.run_sync(blobs.size, digest)
+        return Response(headers={**headers, "content-length": str(size)})
+    return streamed(await to_thread.run_sync(blobs.open, digest), headers)
+
+
+def streamed(view: memoryview, headers: dict[str, str], media_type: str = "") -> Response:
+    """The bytes of a view, in pieces."""
+
+    async def pieces() -> AsyncIterator[memoryview]:
+        for start in range(0, len(view), PIECE_BYTES):
+            yield view[start : start + PIECE_BYTES]
+            await anyio.lowlevel.checkpoint()
+
+    return StreamingResponse(
+        pieces(),
+        headers={**headers, "content-length": str(len(view))},
+        media_type=media_type or "application/octet-stream",
+    )
+
+
+async def missing_blobs(request: Request) -> Response:
+    """POST /blobs/missing {"digests"}: those of them that are not here. Found ones stay at least
+    as long as a fresh one."""
+    body = await json_body(request, ("digests",))
+    digests = body.get("digests", [])
+    if not isinstance(digests, list):
+        raise InvalidRequest("digests: expected a list.")
+    wanted = [checked_digest(digest) for digest in digests]
+    return json_response({"missing": await missing_of(request, wanted)})
+
+
+async def missing_of(request: Request, digests: list[str]) -> list[str]:
+    """Those digests that the store does not have, in order."""
+    has = house_of(request).blobs.has
+    return await to_thread.run_sync(lambda: [d for d in dict.fromkeys(digests) if not has(d)])

@@ -1,0 +1,33 @@
+"""Jobs without a run."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from treadle.api.http.asked import json_body
+from treadle.api.http.encode import json_response
+from treadle.api.http.rules import PREFIX
+from treadle.api.http.state import scheduler_of
+from treadle.errors import InvalidRequest
+from treadle.model import bindings
+from treadle.model.records import Tool
+from treadle.model.wire import from_wire
+
+
+async def post_call(request: Request) -> Response:
+    """POST /calls {"tool", "arguments", "priority"}"""
+    scheduler = scheduler_of(request)
+    body = await json_body(request, ("tool", "arguments", "priority"))
+    tool = from_wire(Tool, body.get("tool"), "tool")
+    priority = body.get("priority", 0)
+    if type(priority) is not int:
+        raise InvalidRequest("priority: expected a whole number.")
+    job = await scheduler.call(tool, _arguments(body.get("arguments", {})), priority=priority)
+    return json_response(job, 201, location=f"{PREFIX}/jobs/{job.id}")
+
+
+def _arguments(wire: Any) -> dict[str, bindings.Binding]:
+    if not isinstance(wire, dict):
+        raise InvalidRequest("arguments: expected an object.")
+    return {name: bindings.from_wire(value) for name, value in wire.items()}

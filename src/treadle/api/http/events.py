@@ -1,0 +1,106 @@
+"""A run's diary as server-sent events: all that happened, then what happens, until it ended.
+
+Lines of the diary have an id, their number in the run's stream. Between them come transient events
+without an id: `job.progress` {done, total}, `job.metrics` {metrics}, `job.output` {}.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from treadle.api.http.asked import query, switch, whole, whole_id
+from treadle.api.http.encode import event_lines, metric_body
+from treadle.api.http.state import House, house_of
+from treadle.interfaces import Books
+from treadle.model.records import Event
+from treadle.model.states import RUN_ENDS
+from treadle.scheduler import Change
+
+BATCH = 500
+KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE = b": still here\n\n"  #: a comment; notices, too, that the reader has gone
+
+
+async def get_events(request: Request) -> Response:
+    """GET /runs/{id}/events?after=N&follow=, or the header Last-Event-ID; follows by default."""
+    values = query(request, "after", "follow")
+    last_seen = {"after": request.headers.get("last-event-id", "")}
+    after = whole(values, "after", whole(last_seen, "after", 0))
+    house, run_id = house_of(request), whole_id(request, "run")
+    house.ledger.read(lambda books: books.run(run_id))
+    diary = Diary(house, run_id, after)
+    follow = switch(values, "follow", default=True) and house.scheduler is not None
+    told = diary.followed() if follow else diary.so_far()
+    return StreamingResponse(
+        told, headers={"cache-control": "no-store"}, media_type="text/event-stream"
+    )
+
+
+class Diary:
+    """One reader's place in the diary of a run."""
+
+    def __init__(self, house: House, run_id: str, after: int) -> None:
+        self.house, self.run_id, self.after = house, run_id, after
+        self._metrics_seen: dict[str, int] = {}  # job id -> id of its last metric told
+
+    async def so_far(self) -> AsyncIterator[bytes]:
+        """What is written."""
+        while lines := self._next_lines():
+            yield lines
+
+    async def followed(self) -> AsyncIterator[bytes]:
+        """What is written, and what will be, until the run has ended."""
+        assert self.house.scheduler is not None
+        with self.house.scheduler.watch.subscribe(self.run_id) as changes:
+            while True:
+                ended = self._has_ended()
+                async for lines in self.so_far():
+                    yield lines
+                if ended:
+                    return
+                changed: list[Change] | None = None
+                with anyio.move_on_after(KEEP_ALIVE_SECONDS):
+                    changed = await changes.changes()
+                yield KEEP_ALIVE if changed is None else self._transient(changed)
+
+    def _has_ended(self) -> bool:
+        return self.house.ledger.read(lambda books: books.run(self.run_id)).state in RUN_ENDS
+
+    def _next_lines(self) -> bytes:
+        batch = self.house.ledger.read(
+            lambda books: books.events(stream=self.run_id, after=self.after, limit=BATCH)
+        )
+        if batch:
+            self.after = batch[-1].number
+        return event_lines(batch)
+
+    def _transient(self, changes: list[Change]) -> bytes:
+        told = [change for change in changes if change.kind != "event" and change.job_id]
+        if not told:
+            return b""
+        return event_lines(
+            self.house.ledger.read(lambda books: [self._event(books, change) for change in told])
+        )
+
+    def _event(self, books: Books, change: Change) -> Event:
+        job_id = change.job_id or ""
+        data: dict[str, Any] = {}
+        if change.kind == "progress":
+            job = books.job(job_id)
+            data = {"done": job.progress_done, "total": job.progress_total}
+        elif change.kind == "metrics":
+            metrics = books.metrics_of(job_id, self._metrics_seen.get(job_id, 0))
+            self._metrics_seen[job_id] = max((m.id for m in metrics), default=0)
+            data = {"metrics": [metric_body(metric) for metric in metrics]}
+        return Event(
+            cursor=0,
+            stream=self.run_id,
+            number=0,
+            at=self.house.clock.now(),
+            kind=f"job.{change.kind}",
+            job_id=job_id,
+            data=data,
+        )

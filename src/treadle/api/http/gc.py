@@ -1,0 +1,93 @@
+"""Upkeep: forget old runs, then free every byte that nothing refers to any more."""
+
+import shutil
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+
+from treadle.api.http.asked import json_body
+from treadle.api.http.encode import json_response
+from treadle.api.http.state import House, house_of, scheduler_of
+from treadle.errors import InvalidRequest
+from treadle.interfaces import Books
+from treadle.scheduler import Scheduler
+from treadle.storage.blobs import gc
+
+SPARED = timedelta(hours=1)  #: what is younger may be about to be named by somebody
+
+
+async def post_gc(request: Request) -> Response:
+    """POST /gc {"dry_run", "retention_days"}: what was, or would be, removed."""
+    scheduler, house = scheduler_of(request), house_of(request)
+    body = await json_body(request, ("dry_run", "retention_days"))
+    dry_run, days = body.get("dry_run", False), body.get("retention_days", house.retention_days)
+    if not isinstance(dry_run, bool):
+        raise InvalidRequest("dry_run: expected true or false.")
+    runs = 0
+    if days is not None:
+        runs = await _forget(house, scheduler, _age(days), dry_run=dry_run)
+    if not dry_run:
+        moment = house.clock.now() - SPARED
+        await house.ledger.write(lambda books: books.delete_unused_definitions(moment))
+    named = house.ledger.read(lambda books: books.referenced_digests())
+    blobs = await to_thread.run_sync(
+        lambda: gc.collect(house.blobs, named, house.clock.now(), SPARED, dry_run)
+    )
+    folders = 0
+    for folder in KNOWN:
+        folders += await _sweep(house, folder, dry_run=dry_run)
+    return json_response(
+        {
+            "dry_run": dry_run,
+            "runs": runs,
+            "blobs": blobs.count,
+            "bytes": blobs.size_bytes,
+            "folders": folders,
+        }
+    )
+
+
+def _age(days: Any) -> timedelta:
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days < 1e6:
+        raise InvalidRequest("retention_days: expected a number of days from 0, or null.")
+    return timedelta(days=days)
+
+
+async def _forget(house: House, scheduler: Scheduler, age: timedelta, *, dry_run: bool) -> int:
+    if not dry_run:
+        return await scheduler.forget_old(age)
+    moment = house.clock.now() - age
+    return len(house.ledger.read(lambda books: books.ended_runs_before(moment, 1_000_000)))
+
+
+async def _sweep(house: House, folder: str, *, dry_run: bool) -> int:
+    """Remove what belongs to nothing known. Listed before the ledger is asked: what is made in
+    the meantime is known by then, or not on the list."""
+    root = house.data_dir / folder
+    names = await to_thread.run_sync(_listed, root)
+    known = house.ledger.read(KNOWN[folder])
+    unknown = [name for name in names if name not in known]
+    if not dry_run:
+        await to_thread.run_sync(_remove, root, unknown)
+    return len(unknown)
+
+
+KNOWN: dict[str, Callable[[Books], set[str]]] = {
+    "snapshots": lambda books: books.known_snapshots(),
+    "scratch": lambda books: books.known_jobs(),
+    "logs": lambda books: books.known_streams(),
+}
+
+
+def _listed(root: Path) -> list[str]:
+    return [entry.name for entry in root.iterdir()] if root.is_dir() else []
+
+
+def _remove(root: Path, names: list[str]) -> None:
+    for name in names:
+        shutil.rmtree(root / name, ignore_errors=True)

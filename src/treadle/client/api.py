@@ -1,0 +1,226 @@
+"""The API's routes as coroutines that give and take records."""
+
+import math
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from treadle.client.link import Link
+from treadle.client.wire import Wire
+from treadle.model import bindings
+from treadle.model.bindings import Arguments
+from treadle.model.records import Attempt, Event, Job, Metric, Run, Submission, Tool
+from treadle.model.refs import Ref
+from treadle.model.states import JOB_ENDS, RUN_ENDS
+from treadle.model.wire import from_wire, to_wire
+
+LONG_POLL_SECONDS = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetail:
+    """A run with all its jobs, in the order of its steps. edges: (parent job, child job)."""
+
+    run: Run
+    jobs: tuple[Job, ...]
+    edges: tuple[tuple[str, str], ...]
+    arguments: Mapping[str, Arguments]  #: by job id; empty unless asked for
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetail:
+    """A job with what it made (no bytes in the refs) and how often it was tried."""
+
+    job: Job
+    outputs: Mapping[str, Ref]
+    attempts: tuple[Attempt, ...]
+
+
+class Api:
+    """One method per route."""
+
+    def __init__(self, link: Link) -> None:
+        self.wire = Wire(link)
+
+    async def health(self) -> dict[str, Any]:
+        found: dict[str, Any] = await self.wire.get("/health")
+        return found
+
+    # blobs
+
+    async def missing_blobs(self, digests: list[str]) -> list[str]:
+        found = await self.wire.post("/blobs/missing", {"digests": digests}, repeatable=True)
+        missing: list[str] = found["missing"]
+        return missing
+
+    async def put_blob(self, digest: str, data: bytes) -> None:
+        await self.wire.request("PUT", f"/blobs/{digest}", content=data)
+
+    async def put_snapshot(self, files: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+        """(digest, []), or (None, the blobs that are missing yet)."""
+        found = await self.wire.post("/snapshots", {"files": dict(files)}, repeatable=True)
+        return found["digest"], found["missing"]
+
+    async def blob(self, digest: str) -> bytearray:
+        return (await self._body(f"/blobs/{digest}"))[0]
+
+    async def output(self, job_id: str, name: str) -> tuple[bytearray, str, str]:
+        """(bytes, codec, media type) of a job's output."""
+        data, headers = await self._body(f"/jobs/{job_id}/outputs/{name}")
+        return data, headers["treadle-codec"], headers["content-type"]
+
+    async def _body(self, path: str) -> tuple[bytearray, Mapping[str, str]]:
+        """The body in one buffer, copied once."""
+        while True:
+            try:
+                async with self.wire.stream(path) as answer:
+                    data = bytearray(int(answer.headers.get("content-length", 0)))
+                    filled = 0
+                    async for part in answer.aiter_raw():
+                        data[filled : filled + len(part)] = part
+                        filled += len(part)
+                    return data, answer.headers
+            except ConnectionResetError:
+                continue
+
+    # jobs
+
+    async def call(self, tool: Tool, arguments: Arguments, priority: int = 0) -> Job:
+        body = {
+            "tool": to_wire(tool),
+            "arguments": {name: bindings.to_wire(b) for name, b in arguments.items()},
+            "priority": priority,
+        }
+        return from_wire(Job, await self.wire.post("/calls", body, repeatable=True))
+
+    async def job(self, job_id: str, wait_seconds: float = 0.0) -> JobDetail:
+        wire = await self.wire.get(f"/jobs/{job_id}", wait=wait_seconds or None)
+        outputs, attempts = wire.pop("outputs"), wire.pop("attempts")
+        return JobDetail(
+            job=from_wire(Job, wire),
+            outputs={name: Ref.from_wire(ref) for name, ref in outputs.items()},
+            attempts=tuple(from_wire(Attempt, each) for each in attempts),
+        )
+
+    async def job_ended(self, job_id: str) -> JobDetail:
+        """Wait for the job's end."""
+        while (found := await self.job(job_id, LONG_POLL_SECONDS)).job.state not in JOB_ENDS:
+            pass
+        return found
+
+    async def log(
+        self, job_id: str, *, attempt: int | None = None, offset: int = 0, follow: bool = False
+    ) -> AsyncIterator[bytes]:
+        """What the attempt (default: the last) printed, from a place on."""
+        while True:
+            try:
+                async with self.wire.stream(
+                    f"/jobs/{job_id}/log", attempt=attempt, offset=offset, follow=follow
+                ) as answer:
+                    attempt = int(answer.headers["treadle-attempt"])
+                    async for part in answer.aiter_raw():
+                        offset += len(part)
+                        yield part
+                    return
+            except ConnectionResetError:
+                continue
+
+    async def log_part(
+        self, job_id: str, attempt: int | None, offset: int, limit: int
+    ) -> tuple[bytes, int]:
+        """(at most limit bytes from the place on, size of the log now)."""
+        answer = await self.wire.request(
+            "GET",
+            f"/jobs/{job_id}/log",
+            params={"attempt": attempt, "offset": offset, "limit": limit},
+        )
+        return answer.content, int(answer.headers["treadle-log-size"])
+
+    # runs
+
+    async def submit(self, submission: Submission) -> Run:
+        return _run(await self.wire.post("/runs", to_wire(submission)))
+
+    async def runs(self, **query: Any) -> tuple[list[Run], str | None]:
+        """A page of runs, newest first, and the cursor of the next."""
+        wire = await self.wire.get("/runs", **query)
+        return [_run(each) for each in wire["runs"]], wire["next"]
+
+    async def run(self, run_id: str, wait_seconds: float = 0.0) -> Run:
+        return _run(await self.wire.get(f"/runs/{run_id}", jobs=False, wait=wait_seconds or None))
+
+    async def run_ended(self, run_id: str, timeout_seconds: float | None = None) -> Run:
+        """Wait for the run's end, or for the time to be over."""
+        left = math.inf if timeout_seconds is None else timeout_seconds
+        while True:
+            wait = min(left, LONG_POLL_SECONDS)
+            run = await self.run(run_id, wait)
+            left -= wait
+            if run.state in RUN_ENDS or left <= 0 or self.wire.link.read_only:
+                return run
+
+    async def run_detail(self, run_id: str, *, arguments: bool = False) -> RunDetail:
+        wire = await self.wire.get(f"/runs/{run_id}", arguments=arguments or None)
+        jobs, edges, given = wire.pop("jobs"), wire.pop("edges"), wire.pop("arguments", {})
+        return RunDetail(
+            run=_run(wire),
+            jobs=tuple(from_wire(Job, job) for job in jobs),
+            edges=tuple((parent, child) for parent, child in edges),
+            arguments={
+                job_id: {name: bindings.from_wire(b) for name, b in each.items()}
+                for job_id, each in given.items()
+            },
+        )
+
+    async def abort(self, run_id: str, grace_seconds: float | None = None) -> Run:
+        body = {} if grace_seconds is None else {"grace_seconds": grace_seconds}
+        return _run(await self.wire.post(f"/runs/{run_id}/abort", body, repeatable=True))
+
+    async def retry(self, run_id: str) -> Run:
+        return _run(await self.wire.post(f"/runs/{run_id}/retry"))
+
+    async def delete(self, run_id: str) -> None:
+        await self.wire.request("DELETE", f"/runs/{run_id}", repeatable=False)
+
+    async def metrics(self, run_id: str) -> list[Metric]:
+        wire = await self.wire.get(f"/runs/{run_id}/metrics")
+        return [
+            from_wire(Metric, each | {"value": float(each["value"])}) for each in wire["metrics"]
+        ]
+
+    async def events(
+        self, run_id: str, *, after: int = 0, follow: bool = True
+    ) -> AsyncIterator[list[Event]]:
+        """The diary in batches, from a number on; to the run's end when following."""
+        while True:
+            try:
+                async with self.wire.stream(
+                    f"/runs/{run_id}/events", after=after, follow=follow
+                ) as answer:
+                    rest = b""
+                    async for part in answer.aiter_raw():
+                        *blocks, rest = (rest + part).split(b"\n\n")
+                        if events := [_event(block) for block in blocks if b"data: " in block]:
+                            after = max(after, *(event.number for event in events))
+                            yield events
+                    return
+            except ConnectionResetError:
+                continue
+
+    async def gc(self, *, dry_run: bool, retention_days: float | None) -> dict[str, Any]:
+        body: dict[str, Any] = {"dry_run": dry_run}
+        if retention_days is not None:
+            body["retention_days"] = retention_days
+        found: dict[str, Any] = await self.wire.post("/gc", body, repeatable=True)
+        return found
+
+
+def _run(wire: Any) -> Run:
+    return from_wire(Run, wire)
+
+
+def _event(block: bytes) -> Event:
+    data = block[block.index(b"data: ") + len(b"data: ") :]
+    return from_wire(Event, msgspec.json.decode(data))

@@ -1,0 +1,129 @@
+"""The blocking client of one data directory."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from treadle.client.door import Door
+from treadle.client.link import Link
+from treadle.client.runs import Run
+from treadle.client.uploads import upload, upload_bundle
+from treadle.model.records import Run as RunRecord
+from treadle.model.records import Submission
+
+if TYPE_CHECKING:
+    from treadle.authoring import PipelineFunction
+    from treadle.authoring.tracing import Traced
+    from treadle.client.api import Api
+
+
+class Client(AbstractContextManager["Client"]):
+    """Runs pipelines and looks at runs; safe to use from several threads.
+
+    Made by `treadle.server.embedded.connect`; close it, or use it in a `with` statement.
+    """
+
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.door = Door(link)
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the house. What its owner was running is handed back to the queue."""
+        self.link.close()
+
+    # running
+
+    def submit(self, pipeline: "PipelineFunction[..., Any]", *args: Any, **parameters: Any) -> Run:
+        """Start a run of a @pipeline and return it at once. The arguments are the pipeline's."""
+        return self.submit_traced(pipeline.trace(*args, **parameters))
+
+    def run(self, pipeline: "PipelineFunction[..., Any]", *args: Any, **parameters: Any) -> Run:
+        """Run a @pipeline and wait for its end. An interrupt aborts it."""
+        return self._to_the_end(self.submit(pipeline, *args, **parameters))
+
+    def submit_traced(
+        self, traced: "Traced", labels: Mapping[str, str] | None = None, **changes: Any
+    ) -> Run:
+        """Start a run of what was traced. changes: priority, fail_fast."""
+        submission = replace(traced.submission(labels), **changes)
+
+        async def send(api: "Api") -> RunRecord:
+            for bundle in traced.bundles:
+                await upload_bundle(api, bundle)
+            await upload(api, traced.blobs)
+            return await api.submit(submission)
+
+        return Run(self.door, self.door(send))
+
+    def submit_file(self, path: Path | str, pipeline: str | None = None, **options: Any) -> Run:
+        """Start a run of a pipeline in a file, which is loaded in a slot, not here.
+
+        options: parameters, text_parameters (as typed on a command line), priority, fail_fast,
+        labels. Raises InvalidDefinition or InvalidParameters, with file and line.
+        """
+        from treadle.client.loading import FileRequest, load  # noqa: PLC0415 - msgspec, blake3
+
+        given = {name: value for name, value in options.items() if value is not None}
+        request = FileRequest(path=Path(path), pipeline=pipeline, **given)
+
+        async def send(api: "Api") -> RunRecord:
+            return await api.submit(await load(api, request))
+
+        return Run(self.door, self.door(send))
+
+    def run_file(self, path: Path | str, pipeline: str | None = None, **options: Any) -> Run:
+        """Run a pipeline in a file and wait for its end. Options as for submit_file."""
+        return self._to_the_end(self.submit_file(path, pipeline, **options))
+
+    def submit_submission(self, submission: Submission) -> Run:
+        """Start a run of a submission as it stands; what it names must be stored already."""
+        return Run(self.door, self.door(lambda api: api.submit(submission)))
+
+    def _to_the_end(self, run: Run) -> Run:
+        try:
+            return run.wait()
+        except KeyboardInterrupt:
+            run.abort()
+            raise
+
+    # looking
+
+    def runs(self, **query: Any) -> list[Run]:
+        """Runs, newest first. query: state, pipeline, label ("key=value"), before, limit (50)."""
+        return [Run(self.door, record) for record in self.runs_page(**query)[0]]
+
+    def runs_page(self, **query: Any) -> tuple[list[RunRecord], str | None]:
+        """A page of runs as records, and the `before` of the next page, or None."""
+        return self.door(lambda api: api.runs(**query))
+
+    def get_run(self, run_id: str) -> Run:
+        """A run by its id, the start of its id, or "latest". Raises NotFound, InvalidRequest."""
+        return Run(self.door, self.door(lambda api: api.run(run_id)))
+
+    def abort(self, run_id: str, *, grace_seconds: float | None = None) -> None:
+        """Ask for a run's end."""
+        self.door(lambda api: api.abort(run_id, grace_seconds))
+
+    def retry(self, run_id: str) -> Run:
+        """A new run of what did not complete."""
+        return Run(self.door, self.door(lambda api: api.retry(run_id)))
+
+    def delete(self, run_id: str) -> None:
+        """Forget an ended run with its logs."""
+        self.door(lambda api: api.delete(run_id))
+
+    def gc(self, *, dry_run: bool = False, retention_days: float | None = None) -> dict[str, Any]:
+        """Free what nothing refers to: {"runs", "blobs", "bytes", "folders"} removed."""
+        return self.door(lambda api: api.gc(dry_run=dry_run, retention_days=retention_days))
+
+    def health(self) -> dict[str, Any]:
+        """Who the owner is, and how busy."""
+        return self.door(lambda api: api.health())
+
+    def __repr__(self) -> str:
+        return f"<treadle client of {self.link!r}>"

@@ -1,0 +1,46 @@
+"""How a client reaches its house; what `server` gives to the client."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import httpx
+    from anyio.from_thread import BlockingPortal
+
+T = TypeVar("T")
+
+
+class Link(Protocol):
+    """A road to one data directory or server, with an event loop in a thread of its own."""
+
+    portal: "BlockingPortal"
+
+    @property
+    def read_only(self) -> bool:
+        """Nobody owns the data directory: nothing moves, and only reading is possible."""
+        ...
+
+    async def http(self) -> "httpx.AsyncClient":
+        """The open connection; the same until restore() made another."""
+        ...
+
+    async def restore(self, broken: "httpx.AsyncClient") -> None:
+        """Called when that connection failed: find the house again, or become its owner.
+
+        Raises Unavailable when there is no way.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+def blocking(
+    portal: "BlockingPortal", fn: Callable[..., Coroutine[Any, Any, T] | Awaitable[T]], *args: Any
+) -> T:
+    """Run the coroutine function in the portal's loop and wait; an interrupt cancels it there."""
+    future = portal.start_task_soon(fn, *args)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise

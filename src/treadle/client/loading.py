@@ -1,0 +1,111 @@
+"""A pipeline's file becomes a submission: bundled here, loaded in a slot, never imported by us."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from blake3 import blake3
+
+from treadle.authoring.bundles import Bundle, bundle
+from treadle.client.uploads import upload, upload_bundle
+from treadle.client.values import job_error, no_result, own_error
+from treadle.errors import TreadleError
+from treadle.model.bindings import DEFAULT_OUTPUT, Value
+from treadle.model.records import (
+    Code,
+    Execution,
+    FailureType,
+    Job,
+    Pipeline,
+    Submission,
+    Tool,
+)
+from treadle.model.wire import from_wire
+
+if TYPE_CHECKING:
+    from treadle.client.api import Api
+
+LOADER = "treadle.authoring.loading:load_pipeline"
+TIMEOUT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRequest:
+    """What is asked of a pipeline's file. What is None is as the file says.
+
+    text_parameters: as typed on a command line, read by the parameter's schema.
+    """
+
+    path: Path
+    pipeline: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    text_parameters: Mapping[str, str] = field(default_factory=dict)
+    priority: int | None = None
+    fail_fast: bool | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+async def load(api: "Api", request: FileRequest) -> Submission:
+    """The submission, with all that it names uploaded.
+
+    Raises InvalidDefinition and InvalidParameters, with file and line.
+    """
+    bundled = bundle(request.path)
+    await upload_bundle(api, bundled)
+    job = await api.call(_loader(bundled), _arguments(bundled, request), priority=1_000_000)
+    ended = (await api.job_ended(job.id)).job
+    if ended.failure is not None:
+        raise _load_error(ended)
+    if error := no_result(ended):
+        raise error
+    data, _, _ = await api.output(job.id, DEFAULT_OUTPUT)
+    told = msgspec.json.decode(data)
+    blobs = {digest: base64.b64decode(text) for digest, text in told["blobs"].items()}
+    await upload(api, blobs)
+    return Submission(
+        pipeline=from_wire(Pipeline, told["pipeline"]),
+        parameters=told["parameters"],
+        priority=told["priority"] if request.priority is None else request.priority,
+        fail_fast=told["fail_fast"] if request.fail_fast is None else request.fail_fast,
+        labels=request.labels,
+    )
+
+
+def _loader(bundled: Bundle) -> Tool:
+    code = Code(
+        kind="snapshot",
+        digest=bundled.digest,
+        entry=LOADER,
+        project_dir=str(bundled.project_dir),
+    )
+    version = blake3(f"{code}".encode()).hexdigest()[:16]
+    return Tool(
+        id=f"load_pipeline@{version}",
+        name="load_pipeline",
+        version=version,
+        code=code,
+        description="Load a pipeline's file.",
+        execution=Execution(cpus=1.0, timeout_seconds=TIMEOUT_SECONDS),
+    )
+
+
+def _arguments(bundled: Bundle, request: FileRequest) -> dict[str, Value]:
+    return {
+        "module": Value(bundled.module),
+        "pipeline": Value(request.pipeline),
+        "parameters": Value(dict(request.parameters)),
+        "digest": Value(bundled.digest),
+        "project_dir": Value(str(bundled.project_dir)),
+        "text_parameters": Value(dict(request.text_parameters)),
+        "shown_dir": Value(str(bundled.root)),
+    }
+
+
+def _load_error(job: Job) -> TreadleError:
+    assert job.failure is not None
+    if job.failure.type is FailureType.USER:
+        return own_error(job.failure)
+    return job_error(job.step, job.failure)

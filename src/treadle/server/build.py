@@ -1,0 +1,157 @@
+"""Builds the house: the one place that knows every brand."""
+
+import hashlib
+import logging
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+
+import anyio
+from starlette.applications import Starlette
+
+from treadle.api.http.app import create_app
+from treadle.api.http.state import House
+from treadle.engine.local.engine import LocalEngine
+from treadle.engine.local.options import LocalOptions
+from treadle.engine.local.process_tree import total_cpus
+from treadle.errors import NotFound
+from treadle.interfaces import SystemClock
+from treadle.model.ids import new_id
+from treadle.model.records import Run
+from treadle.scheduler import Scheduler, Site, Stores
+from treadle.server.ownership import OwnerLock, OwnerSocket, write_card
+from treadle.server.serving import serving
+from treadle.server.settings import Settings
+from treadle.storage.blobs import open_blobs
+from treadle.storage.ledger.sqlite import SqliteLedger
+from treadle.storage.logs import LogStore
+
+LEDGER = "ledger.db"
+log = logging.getLogger("treadle.server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenHouse:
+    """A house at work."""
+
+    scheduler: Scheduler
+    app: Starlette
+    socket: OwnerSocket
+
+    def active_runs(self) -> list[Run]:
+        """Runs that have not ended."""
+        return self.scheduler.ledger.read(lambda books: books.unfinished_runs())
+
+
+@asynccontextmanager
+async def open_house(settings: Settings, lock: OwnerLock) -> AsyncIterator[OpenHouse]:
+    """Everything that an owner needs, from the ground up; closed in the reverse order.
+
+    lock: held for this data directory; released at the end.
+    """
+    data_dir, fsync = settings.data_dir, settings.durability == "power"
+    logging.getLogger("treadle").setLevel(settings.log_level.upper())
+    async with AsyncExitStack() as stack:
+        stack.callback(lock.release)
+        clock = SystemClock()
+        ledger = stack.enter_context(
+            closing(SqliteLedger(data_dir / LEDGER, durability=settings.durability))
+        )
+        blobs = open_blobs(settings.blobs_address, fsync=fsync)
+        logs = stack.enter_context(closing(LogStore(data_dir / "logs")))
+        owner = new_id("own")
+        site = Site(
+            owner=owner,
+            blobs=settings.blobs_address,
+            scratch=str(data_dir / "scratch"),
+            output_limit_bytes=settings.output_limit,
+            fsync=fsync,
+        )
+        engine = LocalEngine(engine_options(settings))
+        scheduler = Scheduler(
+            Stores(ledger=ledger, blobs=blobs, logs=logs), engine, site, clock=clock
+        )
+        await ledger.write(lambda books: books.add_owner(owner, os.getpid(), clock.now()))
+        await stack.enter_async_context(_handing_back(scheduler))
+        await stack.enter_async_context(engine)
+        await stack.enter_async_context(_at_work(scheduler))
+        house = House(
+            ledger=ledger,
+            blobs=blobs,
+            logs=logs,
+            data_dir=data_dir,
+            clock=clock,
+            slots=engine.capacity().slots,
+            busy=lambda: scheduler.busy_slots,
+            scheduler=scheduler,
+            owner=owner,
+            request_limit=settings.request_limit,
+            retention_days=settings.retention_days,
+        )
+        app = create_app(house)
+        socket = OwnerSocket(data_dir)
+        stack.callback(socket.close)
+        await stack.enter_async_context(serving(app, socket.socket, house.traffic))
+        write_card(data_dir, socket.path, clock.now())
+        yield OpenHouse(scheduler=scheduler, app=app, socket=socket)
+
+
+@asynccontextmanager
+async def _handing_back(scheduler: Scheduler) -> AsyncIterator[None]:
+    """At the end, when the engine has ended: what was leased goes back to the queue."""
+    try:
+        yield
+    finally:
+        with anyio.CancelScope(shield=True):
+            await scheduler.hand_back()
+
+
+@asynccontextmanager
+async def _at_work(scheduler: Scheduler) -> AsyncIterator[None]:
+    """The scheduler recovers, then works until the end."""
+    async with anyio.create_task_group() as life:
+        await life.start(scheduler.run, name="scheduler")
+        yield
+        scheduler.stop_leasing()
+        life.cancel_scope.cancel()
+
+
+def engine_options(settings: Settings) -> LocalOptions:
+    """Who asks for more slots than processors means it."""
+    mark = hashlib.blake2s(str(settings.data_dir.resolve()).encode(), digest_size=12).hexdigest()
+    return LocalOptions(
+        mark=mark,
+        slots=settings.slots,
+        cpus=max(total_cpus(), float(settings.slots)),
+        jobs_per_slot=settings.slot_max_jobs,
+        slot_age_seconds=settings.slot_max_age.total_seconds(),
+    )
+
+
+@asynccontextmanager
+async def open_for_reading(settings: Settings) -> AsyncIterator[Starlette]:
+    """The app over a data directory that nobody owns.
+
+    Raises NotFound if there is none, Unavailable if it cannot be read.
+    """
+    path = settings.data_dir / LEDGER
+    if not path.is_file():
+        raise NotFound(
+            f"There is nothing in the data directory {settings.data_dir} yet.",
+            hint="`treadle run FILE` makes it, at the first run.",
+        )
+    with (
+        closing(SqliteLedger(path, read_only=True)) as ledger,
+        closing(LogStore(settings.data_dir / "logs")) as logs,
+    ):
+        yield create_app(
+            House(
+                ledger=ledger,
+                blobs=open_blobs(settings.blobs_address),
+                logs=logs,
+                data_dir=settings.data_dir,
+                clock=SystemClock(),
+                request_limit=settings.request_limit,
+            )
+        )

@@ -1,0 +1,62 @@
+"""The app on a socket, by uvicorn's protocol, without its process: no signals, no ticking loop."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.server import ServerState
+
+from treadle.api.http.traffic import Traffic
+
+KEEP_ALIVE_SECONDS = 300
+PATIENCE_SECONDS = 5.0  #: for requests that were cut off
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, listening: socket.socket, traffic: Traffic) -> AsyncIterator[None]:
+    """Serve HTTP on the listening Unix socket while inside."""
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        http="httptools",
+        ws="none",
+        proxy_headers=False,
+        server_header=False,
+        date_header=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    config.load()
+    state = ServerState()
+    protocol: Any = config.http_protocol_class
+
+    def connected() -> asyncio.Protocol:
+        made: asyncio.Protocol = protocol(config=config, server_state=state, app_state={})
+        return made
+
+    server = await asyncio.get_running_loop().create_unix_server(connected, sock=listening)
+    try:
+        yield
+    finally:
+        server.close()
+        with anyio.CancelScope(shield=True):
+            await _hang_up(state, traffic)
+
+
+async def _hang_up(state: ServerState, traffic: Traffic) -> None:
+    """Requests that write are answered first; then all connections are cut, so that whoever
+    waits for news knows that there will be none from here."""
+    await traffic.last_words()
+    for connection in list(state.connections):
+        connection.shutdown()
+        connection.transport.abort()
+    await asyncio.sleep(0)  # so that the protocols know before their requests end
+    traffic.cut_off()
+    if state.tasks:
+        await asyncio.wait(state.tasks, timeout=PATIENCE_SECONDS)
