@@ -8,7 +8,6 @@ import importlib
 import inspect
 import re
 import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -317,19 +316,9 @@ def seams_page() -> str:
 
 def step_page() -> str:
     names = ("log_metric", "progress", "attempt_number", "scratch_dir")
+    essay, _, example = clean(step.__doc__).partition("\n\n")
     parts = [thing_part(name, getattr(step, name)) for name in names]
-    return "\n".join(
-        [f"# Inside a step\n\n{fenced_examples((step.__doc__ or '').strip())}\n", *parts]
-    )
-
-
-def fenced_examples(doc: str) -> str:
-    """Indented blocks of a docstring as fenced text."""
-
-    def fence(match: re.Match[str]) -> str:
-        return fenced(textwrap.dedent(match[0]).rstrip(), "text")
-
-    return re.sub(r"(?m)^ {4}.*\n(?:(?: {4}.*)?\n)*", fence, doc + "\n")
+    return "\n".join([f"# Inside a step\n\n{essay}\n\n{fenced(example, 'text')}", *parts])
 
 
 # -- records --------------------------------------------------------------------------------------
