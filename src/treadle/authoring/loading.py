@@ -39,7 +39,7 @@ def load_pipeline(
     """Import the module, trace its pipeline (the only one, or the one named), and return it.
 
     parameters: JSON values; text_parameters: as typed on a command line. shown_dir: where the
-    bundle's folder lies in the project, for "file:line". The answer has the wire form of the
+    bundle was made, for "file:line". The answer has the wire form of the
     pipeline and what goes with it in a Submission, and `blobs`: {digest: base 64} to upload.
 
     Raises InvalidDefinition or InvalidParameters, with file and line.

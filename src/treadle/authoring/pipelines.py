@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from treadle.authoring import context, places
-from treadle.authoring.tools import check_function, check_is_function, copy_of, without_caches
+from treadle.authoring.tools import by_value, check_function, check_is_function
 from treadle.errors import InvalidDefinition
 from treadle.model.graph import nearest
 
@@ -102,7 +102,7 @@ class PipelineFunction(Generic[P, R]):
 
     def reduce_by_value(self) -> Any:
         """How to pickle the pipeline where its module cannot be imported."""
-        return copy_of, (type(self), without_caches(self.__dict__))
+        return by_value(self)
 
 
 @overload
@@ -142,6 +142,6 @@ def _check_options(made: PipelineFunction[..., Any], options: PipelineOptions) -
             known = PipelineOptions.__annotations__
             raise refuse(f"there is no option {name!r}", nearest(name, known))
     if made.concurrency is not None and (type(made.concurrency) is not int or made.concurrency < 1):
-        raise refuse(f"concurrency={made.concurrency!r}: expected a whole number from 1 up")
+        raise refuse(f"concurrency={made.concurrency!r}: expected at least 1.", "None is no limit.")
     if type(made.priority) is not int:
-        raise refuse(f"priority={made.priority!r}: expected a whole number")
+        raise refuse(f"priority={made.priority!r}: expected a whole number.", "Higher is first.")

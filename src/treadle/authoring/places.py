@@ -17,7 +17,7 @@ _standing_for: ContextVar[tuple[str, str] | None] = ContextVar("standing_for", d
 
 @contextmanager
 def standing_for(folder: str, shown: str) -> Iterator[None]:
-    """Show files below `folder` as files below the relative path `shown`."""
+    """Show files below `folder` as if they lay below `shown`: a path in the project, or to it."""
     token = _standing_for.set((folder, shown))
     try:
         yield
@@ -54,7 +54,9 @@ def shown(filename: str) -> str:
         return "<cell>"
     instead = _standing_for.get()
     if instead is not None and filename.startswith(instead[0] + "/"):
-        return str(Path(instead[1]) / filename[len(instead[0]) + 1 :])
+        filename = str(Path(instead[1]) / filename[len(instead[0]) + 1 :])
+        if not filename.startswith("/"):
+            return filename
     return _relative(filename)
 
 

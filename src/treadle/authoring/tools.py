@@ -5,7 +5,7 @@ import inspect
 import keyword
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from treadle.authoring import context, handles, places
 from treadle.authoring.options import ExecutionOptions, ToolOptions, execution_from
@@ -99,9 +99,9 @@ class ToolFunction(Generic[P, R]):
         return Parameters.of(self.function, self.name)
 
     def _placed(self, placement: Placement) -> "ToolFunction[P, R]":
-        return cast(
-            "ToolFunction[P, R]", copy_of(type(self), {**vars(self), "placement": placement})
-        )
+        variant: ToolFunction[P, R] = object.__new__(type(self))
+        vars(variant).update(vars(self), placement=placement)
+        return variant
 
     def __repr__(self) -> str:
         return f"<tool {self.name!r} ({self.where})>"
@@ -114,18 +114,13 @@ class ToolFunction(Generic[P, R]):
 
     def reduce_by_value(self) -> Any:
         """How to pickle the tool where its module cannot be imported."""
-        return copy_of, (type(self), without_caches(self.__dict__))
+        return by_value(self)
 
 
-def copy_of(kind: type[Any], state: dict[str, Any]) -> Any:
-    """Make a tool or pipeline again from its pickled state."""
-    made = object.__new__(kind)
-    made.__dict__.update(state)
-    return made
-
-
-def without_caches(state: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in state.items() if key != "parameters"}
+def by_value(made: Any) -> Any:
+    """What `__reduce__` returns to have a tool or pipeline pickled with all it has, less caches."""
+    state = {key: value for key, value in vars(made).items() if key != "parameters"}
+    return object.__new__, (type(made),), state
 
 
 @overload
@@ -167,6 +162,8 @@ def check_function(kind: str, function: Any, name: str, where: str) -> None:
             where=where,
             hint="Return a list instead.",
         )
+    if not isinstance(name, str) or not name or name == "<lambda>":
+        raise InvalidDefinition(f"a {kind} cannot be called {name!r}.", where=where, hint="Name it.")
     first = next(iter(inspect.signature(function).parameters), "")
     inside, _, _ = function.__qualname__.rpartition(".")
     if inside and not inside.endswith("<locals>") and first in ("self", "cls"):
