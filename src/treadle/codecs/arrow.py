@@ -153,13 +153,16 @@ def encode_pandas(frame: Any) -> Encoded | None:
 
 def _is_faithful(frame: Any) -> bool:
     """Whether Arrow keeps every value of the frame, its index and its attrs."""
+    index = frame.index
     return bool(
         frame.shape[1]
-        and frame.index.nlevels == frame.columns.nlevels == 1
-        and getattr(frame.index, "freq", None) is None
+        and index.nlevels == frame.columns.nlevels == 1
+        and getattr(index, "freq", None) is None
         and frame.flags.allows_duplicate_labels
+        and all(type(name) is str for name in frame.columns)
+        and all(name is None or type(name) is str for name in (index.name, frame.columns.name))
         and json.is_exact(frame.attrs)
-        and all(_is_faithful_type(dtype) for dtype in [*frame.dtypes, frame.index.dtype])
+        and all(_is_faithful_type(dtype) for dtype in [*frame.dtypes, index.dtype])
     )
 
 
