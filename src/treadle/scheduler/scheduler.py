@@ -135,7 +135,7 @@ class Scheduler:
         if keys:
             log.info("recovered %d leased jobs, %d of them alive", len(keys), len(alive))
         for job in self.ledger.read(lambda books: books.jobs_backing_off()):
-            self._timetable.add(job)
+            self._timetable.resume(job)
         self._after(settlement)
         log.debug("recovered in %s", self.clock.now() - at)
 
@@ -189,8 +189,8 @@ class Scheduler:
         for job in settlement.aborts:
             grace = self._grace.get(job.stream, job.execution.grace_seconds)
             self.engine.abort(AttemptKey(job.id, job.attempt), grace_seconds=grace)
-        for job in settlement.backoffs:
-            self._timetable.add(job)
+        for job, wait_seconds in settlement.backoffs:
+            self._timetable.add(job.id, wait_seconds)
         self.watch.publish(settlement.changes)
 
     def _write_logs(self, notes: Sequence[Note]) -> None:

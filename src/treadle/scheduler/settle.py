@@ -56,7 +56,7 @@ class Settlement:
     landed: list[AttemptKey] = field(default_factory=list)  #: over, one way or another
     seen: dict[AttemptKey, Flight] = field(default_factory=dict)  #: flights as they are now
     aborts: list[Job] = field(default_factory=list)  #: leased jobs whose end was asked for
-    backoffs: list[Job] = field(default_factory=list)  #: jobs that wait until `not_before`
+    backoffs: list[tuple[Job, float]] = field(default_factory=list)  #: and seconds to wait
 
     # ---- notes
 
@@ -135,7 +135,7 @@ class Settlement:
                 not_before=self.at + timedelta(seconds=wait),
             )
             self.books.close_attempt(job, "failed", self.at, report)
-            self.backoffs.append(waiting)
+            self.backoffs.append((waiting, wait))
             return waiting
         return self._end(job, JobEvent.FAILED, "failed", report, failure=failure)
 

@@ -3,7 +3,6 @@ back or forward neither delays nor hurries a retry while the owner lives."""
 
 import heapq
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 import anyio
 
@@ -21,15 +20,16 @@ class Timetable:
         self._heap: list[tuple[float, str]] = []
         self._changed = anyio.Event()
 
-    def add(self, job: Job) -> None:
-        """Time a job by its `not_before`; no longer than its own longest backoff from now."""
-        if job.not_before is None:
-            return
-        wait = job.not_before - self._clock.now()
-        longest = timedelta(seconds=job.execution.backoff_limit_seconds)
-        seconds = max(0.0, min(wait, longest).total_seconds())
-        heapq.heappush(self._heap, (self._clock.monotonic() + seconds, job.id))
+    def add(self, job_id: str, wait_seconds: float) -> None:
+        """Time a job from now."""
+        heapq.heappush(self._heap, (self._clock.monotonic() + wait_seconds, job_id))
         self._changed.set()
+
+    def resume(self, job: Job) -> None:
+        """Time a job that an earlier owner left waiting; no longer than its longest backoff."""
+        if job.not_before is not None:
+            wait = (job.not_before - self._clock.now()).total_seconds()
+            self.add(job.id, max(0.0, min(wait, job.execution.backoff_limit_seconds)))
 
     async def run(self) -> None:
         """Live until cancelled."""

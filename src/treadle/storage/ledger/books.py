@@ -64,10 +64,10 @@ class SqliteBooks:
             )
 
     def tool(self, tool_id: str) -> Tool:
-        definition = QUERIES.tool_definition(self._db, id=tool_id)
-        if definition is None:
-            raise NotFound(f"there is no tool {tool_id}")
-        return rows.tool(definition)
+        row = QUERIES.tool_definition(self._db, id=tool_id)
+        if row is None:
+            raise NotFound(f"There is no tool {tool_id}.")
+        return rows.tool(row["definition"])
 
     def add_pipeline(self, pipeline: Pipeline, at: datetime) -> None:
         QUERIES.add_pipeline(
@@ -134,7 +134,7 @@ class SqliteBooks:
         return self._with_labels(list(QUERIES.waiting_runs(self._db, pipeline=pipeline)))
 
     def count_active(self, pipeline: str) -> int:
-        return int(QUERIES.count_active(self._db, pipeline=pipeline))
+        return int(QUERIES.count_active(self._db, pipeline=pipeline)[0])
 
     def ended_runs_before(self, moment: datetime, limit: int) -> list[str]:
         found = QUERIES.ended_runs_before(self._db, moment=moment.timestamp(), limit=limit)
@@ -204,7 +204,7 @@ class SqliteBooks:
         return self._job(row)
 
     def arguments_of(self, job_id: str) -> Arguments:
-        return rows.arguments(QUERIES.arguments_of(self._db, job_id=job_id))
+        return rows.arguments(QUERIES.arguments_of(self._db, job_id=job_id)[0])
 
     def arguments_in_run(self, run_id: str) -> dict[str, Arguments]:
         found = QUERIES.arguments_in_run(self._db, run_id=run_id)
@@ -383,7 +383,7 @@ class SqliteBooks:
         return [row["id"] for row in found]
 
     def latest_run(self) -> str | None:
-        found: str | None = QUERIES.latest_run(self._db)
+        found: str | None = QUERIES.latest_run(self._db)[0]
         return found
 
     def referenced_digests(self) -> set[str]:

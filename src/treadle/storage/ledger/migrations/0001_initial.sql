@@ -56,6 +56,7 @@ CREATE TABLE runs (
   FOREIGN KEY (pipeline, pipeline_version) REFERENCES pipelines (name, version)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX runs_by_state ON runs (state, id);
+CREATE INDEX runs_by_end ON runs (ended_at, id) WHERE ended_at NOT NULL;
 CREATE INDEX runs_by_pipeline ON runs (pipeline, id);
 CREATE INDEX runs_by_pipeline_state ON runs (pipeline, state, id);
 
@@ -107,7 +108,9 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX one_step_of_a_name ON jobs (run_id, step) WHERE run_id IS NOT NULL;
 CREATE INDEX jobs_by_position ON jobs (run_id, position);
 CREATE INDEX jobs_in_queue ON jobs (priority DESC, id) WHERE state = 'queued';
-CREATE INDEX jobs_leased ON jobs (owner) WHERE state IN ('preparing', 'running', 'aborting');
+CREATE INDEX jobs_leased ON jobs (id) WHERE state IN ('preparing', 'running', 'aborting');
+CREATE INDEX jobs_without_run ON jobs (ended_at, id) WHERE run_id IS NULL;
+CREATE INDEX jobs_by_tool ON jobs (tool_id);
 CREATE INDEX jobs_backing_off ON jobs (not_before) WHERE state = 'waiting' AND not_before NOT NULL;
 
 CREATE TABLE job_arguments (

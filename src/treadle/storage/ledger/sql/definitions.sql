@@ -4,7 +4,7 @@ INSERT INTO tools (id, name, version, definition, code_digest, added_at)
 VALUES (:id, :name, :version, :definition, :code_digest, :at)
 ON CONFLICT (id) DO NOTHING;
 
--- name: tool_definition$
+-- name: tool_definition^
 SELECT definition FROM tools WHERE id = :id;
 
 -- name: add_pipeline!

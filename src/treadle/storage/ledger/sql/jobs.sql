@@ -19,7 +19,7 @@ INSERT INTO edges (parent, child) VALUES (:parent, :child);
 -- name: job^
 SELECT * FROM jobs WHERE id = :id;
 
--- name: arguments_of$
+-- name: arguments_of^
 SELECT arguments FROM job_arguments WHERE job_id = :job_id;
 
 -- name: jobs_of

@@ -42,8 +42,7 @@ SELECT runs.* FROM run_labels JOIN runs ON runs.id = run_labels.run_id
 
 -- name: ended_runs_before
 -- Ended runs older than the given moment, oldest first.
-SELECT id FROM runs
- WHERE state IN ('completed', 'failed', 'aborted') AND ended_at < :moment ORDER BY id LIMIT :limit;
+SELECT id FROM runs WHERE ended_at < :moment ORDER BY ended_at, id LIMIT :limit;
 
 -- name: unfinished_runs
 SELECT * FROM runs WHERE state IN ('queued', 'running', 'aborting') ORDER BY id;
@@ -52,7 +51,7 @@ SELECT * FROM runs WHERE state IN ('queued', 'running', 'aborting') ORDER BY id;
 -- Runs held back by their pipeline's limit, in the order in which they may go.
 SELECT * FROM runs WHERE pipeline = :pipeline AND state = 'queued' ORDER BY priority DESC, id;
 
--- name: count_active$
+-- name: count_active^
 SELECT count(*) FROM runs WHERE pipeline = :pipeline AND state IN ('running', 'aborting');
 
 -- name: ids_from
@@ -61,7 +60,7 @@ SELECT id FROM runs WHERE id >= :prefix AND id < :upper
 UNION ALL SELECT id FROM jobs WHERE id >= :prefix AND id < :upper
 LIMIT :limit;
 
--- name: latest_run$
+-- name: latest_run^
 SELECT max(id) FROM runs;
 
 -- name: move_run^
@@ -81,6 +80,3 @@ DELETE FROM runs WHERE id = :id;
 
 -- name: delete_events!
 DELETE FROM events WHERE stream = :stream;
-
--- name: set_priority!
-UPDATE jobs SET priority = :priority WHERE run_id = :run_id;
