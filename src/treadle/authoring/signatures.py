@@ -67,7 +67,7 @@ class Parameters:
             raise InvalidParameters(
                 f"{self.owner}({name}=...): {_in_words(error)}", where=where
             ) from None
-        except TypeError:  # a Protocol, or another class that isinstance cannot ask
+        except TypeError:  # as in _read, found by msgspec itself
             return value
 
     def _refuse_unknown(self, kwargs: dict[str, Any], where: str) -> None:
@@ -101,12 +101,17 @@ def _in_words(error: msgspec.ValidationError) -> str:
     return f"{text} at {path}" if path else text
 
 
-def _read(kind: type, value: Any) -> Any:
-    if isinstance(kind, type) and issubclass(kind, Path) and isinstance(value, str):
+def _read(kind: Any, value: Any) -> Any:
+    """For classes that msgspec does not know: instances as they are, text for a path."""
+    try:
+        if isinstance(value, kind):
+            return value
+    except TypeError:  # a Protocol or a generic that isinstance cannot ask
+        return value
+    if isinstance(value, str) and isinstance(kind, type) and issubclass(kind, Path):
         return kind(value)
-    raise msgspec.ValidationError(
-        f"Expected `{getattr(kind, '__name__', kind)}`, got `{type(value).__name__}`"
-    )
+    wanted = getattr(kind, "__name__", kind)
+    raise msgspec.ValidationError(f"Expected `{wanted}`, got `{type(value).__name__}`")
 
 
 def _resolved(function: Callable[..., Any]) -> inspect.Signature:

@@ -163,7 +163,9 @@ def check_function(kind: str, function: Any, name: str, where: str) -> None:
             hint="Return a list instead.",
         )
     if not isinstance(name, str) or not name or name == "<lambda>":
-        raise InvalidDefinition(f"a {kind} cannot be called {name!r}.", where=where, hint="Name it.")
+        raise InvalidDefinition(
+            f"a {kind} cannot be called {name!r}.", where=where, hint="Name it."
+        )
     first = next(iter(inspect.signature(function).parameters), "")
     inside, _, _ = function.__qualname__.rpartition(".")
     if inside and not inside.endswith("<locals>") and first in ("self", "cls"):
