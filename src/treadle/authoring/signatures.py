@@ -208,7 +208,7 @@ def as_json(value: Any) -> Any:
     What has no such form is told by its type: {"x-python-type": "numpy.ndarray"}.
     """
     try:
-        made = msgspec.to_builtins(value, enc_hook=_write)
+        made = msgspec.to_builtins(value, enc_hook=_write, order="deterministic")
     except (TypeError, ValueError, OverflowError, RecursionError):
         made = ...
     if is_plain(made):
