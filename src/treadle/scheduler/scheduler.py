@@ -194,12 +194,15 @@ class Scheduler:
         self.watch.publish(settlement.changes)
 
     def _write_logs(self, notes: Sequence[Note]) -> None:
+        """Before the notes are settled, so that an ended job's log is whole."""
+        written: dict[AttemptKey, int] = {}
         for note in notes:
             if not isinstance(note, Printed) or note.attempt not in self._flights:
                 continue
             flight = self._flights[note.attempt]
-            if note.number <= flight.last_note:
+            if note.number <= written.get(note.attempt, flight.last_note):
                 continue
+            written[note.attempt] = note.number
             try:
                 self.logs.append(
                     flight.job.stream, note.attempt.job_id, note.attempt.number, note.data

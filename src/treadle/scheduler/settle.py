@@ -66,7 +66,7 @@ class Settlement:
         progress: dict[str, Progressed] = {}
         for note in notes:
             flight = self._flight(note.attempt)
-            if flight is None or note.number <= flight.last_note:
+            if flight is None or note.number <= flight.last_note or note.attempt in self.landed:
                 continue
             flight.last_note = note.number
             job = flight.job
@@ -180,7 +180,7 @@ class Settlement:
         """Its dependents, its run, and the runs that wait behind it."""
         if ended.run_id is None:
             return
-        if ended.state in (JobState.COMPLETED, JobState.REUSED):
+        if ended.state is JobState.COMPLETED:
             for child in self.books.parent_done(ended):
                 self._move(child, JobEvent.READY, reason="slot")
         elif ended.state is JobState.FAILED:
@@ -211,9 +211,11 @@ class Settlement:
             self._count_down(after)
 
     def reuse(self, job: Job, earlier: Job) -> None:
-        """An earlier job's outputs serve this one."""
-        self.books.add_outputs(job, self.books.outputs_of(earlier.id))
-        self._follow_up(self._move(job, JobEvent.REUSED, reason=f"from {earlier.id}"))
+        """An earlier job's outputs serve this one. Children are counted off, not yet readied."""
+        reused = self._move(job, JobEvent.REUSED, reason=f"from {earlier.id}")
+        self.books.add_outputs(reused, self.books.outputs_of(earlier.id))
+        self.books.parent_done(reused)
+        self._count_down(reused)
 
     def ready(self, job: Job) -> None:
         """Nothing holds the waiting job back any more."""

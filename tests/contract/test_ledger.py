@@ -1,0 +1,285 @@
+"""What every ledger must do, whatever keeps it."""
+
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+
+import anyio
+import pytest
+
+from samples import NOW, a_job, a_run, a_submission, a_tool
+from treadle.errors import NotFound, StaleMove, UnlawfulMove
+from treadle.interfaces import Capacity, Ledger, RunFilter
+from treadle.model.bindings import Stored, Value
+from treadle.model.orders import Report
+from treadle.model.records import Execution, Failure, FailureType, Metric
+from treadle.model.refs import Ref
+from treadle.model.states import JOB_MOVES, JobEvent, JobState, RunEvent, RunState
+from treadle.storage.ledger.sqlite import SqliteLedger
+
+ROOM = Capacity(slots=8, cpus=8, memory_bytes=10**9)
+
+
+@pytest.fixture(params=["file", "file, power", "memory"])
+def ledger(request, tmp_path):
+    where = ":memory:" if request.param == "memory" else tmp_path / "ledger.db"
+    ledger = SqliteLedger(where, durability="power" if "power" in request.param else "process")
+    ledger.write_now(lambda books: books.add_owner("own_1", 1, NOW))
+    ledger.write_now(lambda books: books.add_tools([a_tool()], NOW))
+    ledger.write_now(lambda books: books.add_pipeline(a_submission({}).pipeline, NOW))
+    yield ledger
+    ledger.close()
+
+
+def with_run(ledger: Ledger, *jobs, edges=(), **fields):
+    run = a_run(jobs_total=len(jobs), jobs_left=len(jobs), **fields)
+    jobs = [replace(job, run_id=run.id, position=i) for i, job in enumerate(jobs)]
+
+    def add(books):
+        books.add_run(run)
+        books.add_jobs([(job, {"x": Value(1)}) for job in jobs], edges)
+
+    ledger.write_now(add)
+    return run, jobs
+
+
+def lease(ledger, job, owner="own_1"):
+    return ledger.write_now(
+        lambda books: books.move_job(
+            job, JobEvent.LEASED, NOW, owner=owner, attempt=job.attempt + 1
+        )
+    )
+
+
+def test_what_was_added_is_read_back_as_it_was(ledger):
+    job = a_job("x", execution=Execution(cpus=2, retries=3, timeout_seconds=9))
+    run, (job,) = with_run(
+        ledger, job, parameters={"a": [1, None]}, labels={"who": "me"}, priority=3
+    )
+    assert ledger.read(lambda books: books.run(run.id)) == run
+    assert ledger.read(lambda books: books.job(job.id)) == job
+    assert ledger.read(lambda books: books.jobs_of(run.id)) == [job]
+    assert ledger.read(lambda books: books.arguments_of(job.id)) == {"x": Value(1)}
+    assert ledger.read(lambda books: books.arguments_in_run(run.id)) == {job.id: {"x": Value(1)}}
+    assert ledger.read(lambda books: books.tool("tool-work")) == a_tool()
+
+
+def test_what_is_not_there_is_said_so(ledger):
+    for look in ("run", "job", "tool"):
+        with pytest.raises(NotFound, match="nothing"):
+            ledger.read(lambda books, look=look: getattr(books, look)("nothing"))
+
+
+def test_a_move_is_told_to_the_diary_once_and_in_order(ledger):
+    run, (job,) = with_run(ledger, a_job("x"))
+    running = ledger.write_now(
+        lambda books: books.move_job(
+            books.move_job(job, JobEvent.LEASED, NOW, owner="own_1", attempt=1),
+            JobEvent.STARTED,
+            NOW,
+            started_at=NOW,
+        )
+    )
+    events = ledger.read(lambda books: books.events(stream=run.id, after=0, limit=10))
+    assert [e.kind for e in events] == ["run.created", "job.leased", "job.started"]
+    assert [e.number for e in events] == [1, 2, 3]
+    assert ledger.read(lambda books: books.job(job.id)) == running
+    later = ledger.read(lambda books: books.events(stream=run.id, after=2, limit=10))
+    assert later == events[2:]
+
+
+def test_only_the_holder_of_state_attempt_and_owner_moves_a_job(ledger):
+    # Given a job whose first lease was lost and which was leased again
+    _, (job,) = with_run(ledger, a_job("x"))
+    first = lease(ledger, job)
+    queued = ledger.write_now(lambda b: b.move_job(first, JobEvent.LOST, NOW, owner=None))
+    ledger.write_now(lambda b: b.close_attempt(first, "lost", NOW))
+    second = lease(ledger, queued)
+    # When the first holder, or another owner, reports
+    for stale in (first, replace(second, owner="own_2"), job):
+        event = JobEvent.LEASED if stale is job else JobEvent.STARTED
+        # Then it is turned away, and the diary hears nothing of it
+        before = ledger.read(lambda b: b.events(stream=job.run_id, after=0, limit=99))
+        with pytest.raises(StaleMove):
+            ledger.write_now(lambda b, s=stale, e=event: b.move_job(s, e, NOW))
+        assert ledger.read(lambda b: b.events(stream=job.run_id, after=0, limit=99)) == before
+    assert ledger.read(lambda b: b.job(job.id)) == second
+
+
+def test_no_move_outside_the_table_is_written(ledger):
+    _, (job,) = with_run(ledger, a_job("x"))
+    for state, event in itertools.product(JobState, JobEvent):
+        if (state, event) not in JOB_MOVES:
+            with pytest.raises(UnlawfulMove):
+                ledger.write_now(
+                    lambda b, s=state, e=event: b.move_job(replace(job, state=s), e, NOW)
+                )
+
+
+def test_a_job_has_one_open_attempt_at_most(ledger):
+    _, (job,) = with_run(ledger, a_job("x"))
+    first = lease(ledger, job)
+    queued = ledger.write_now(lambda b: b.move_job(first, JobEvent.LOST, NOW, owner=None))
+    with pytest.raises(Exception, match="UNIQUE"):
+        lease(ledger, queued)
+    ledger.write_now(lambda b: b.close_attempt(first, "lost", NOW))
+    lease(ledger, queued)
+    numbers = [(a.number, a.end) for a in ledger.read(lambda b: b.attempts_of(job.id))]
+    assert numbers == [(1, "lost"), (2, None)]
+
+
+def test_the_queue_is_by_priority_then_age_and_leaves_out_what_does_not_fit(ledger):
+    with_run(
+        ledger,
+        a_job("x", "old"),
+        a_job("x", "young"),
+        a_job("x", "urgent", priority=5),
+        a_job("x", "large", priority=9, execution=Execution(cpus=16)),
+        a_job("x", "later", state=JobState.WAITING, parents_left=1),
+    )
+    queued = ledger.read(lambda b: b.queued_jobs(ROOM, 10))
+    assert [job.step for job in queued] == ["urgent", "old", "young"]
+    assert len(ledger.read(lambda b: b.queued_jobs(ROOM, 2))) == 2
+
+
+def test_a_parent_that_is_done_frees_children_that_wait_for_no_other(ledger):
+    a, b = a_job("x", "a"), a_job("x", "b")
+    one = a_job("x", "one", state=JobState.WAITING, parents_left=1)
+    both = a_job("x", "both", state=JobState.WAITING, parents_left=2)
+    edges = [(a.id, one.id), (a.id, both.id), (b.id, both.id)]
+    with_run(ledger, a, b, one, both, edges=edges)
+    assert [j.step for j in ledger.write_now(lambda k: k.parent_done(a))] == ["one"]
+    ledger.write_now(lambda k: k.move_job(k.job(one.id), JobEvent.READY, NOW))
+    assert [j.step for j in ledger.write_now(lambda k: k.parent_done(b))] == ["both"]
+    assert set(ledger.read(lambda k: k.edges_of(k.job(a.id).run_id))) == set(edges)
+
+
+def test_outputs_reach_the_children_by_step_and_name(ledger):
+    a = a_job("x", "a")
+    child = a_job("x", "child", state=JobState.WAITING, parents_left=1)
+    with_run(ledger, a, child, edges=[(a.id, child.id)])
+    small = Ref(digest="d1", size_bytes=1, media_type="application/json", codec="json", inline=b"1")
+    large = Ref(digest="d2", size_bytes=10**6, media_type="x/y", codec="npy")
+    ledger.write_now(lambda b: b.add_outputs(a, {"small": small, "large": large}))
+    assert ledger.read(lambda b: b.outputs_of(a.id)) == {"small": small, "large": large}
+    assert ledger.read(lambda b: b.inputs_of(child.id)) == {
+        ("a", "small"): small,
+        ("a", "large"): large,
+    }
+    assert "d2" in ledger.read(lambda b: b.referenced_digests())
+    assert "d1" not in ledger.read(lambda b: b.referenced_digests())
+
+
+def test_failures_and_metrics_are_kept_with_their_attempt(ledger):
+    run, (job,) = with_run(ledger, a_job("x"))
+    leased = lease(ledger, job)
+    failure = Failure(type=FailureType.USER, message="boom", traceback="...")
+    report = Report(outcome="failed", failure=failure, peak_memory_bytes=7, cpu_seconds=0.5)
+    metrics = [
+        Metric(job_id=job.id, attempt=1, name="loss", value=0.5, step=s, at=NOW) for s in (1, None)
+    ]
+
+    def settle(books):
+        books.add_metrics(metrics)
+        books.move_job(leased, JobEvent.FAILED, NOW, failure=failure)
+        books.close_attempt(leased, "failed", NOW, report)
+        return books.count_down(leased, failed=True)
+
+    assert ledger.write_now(settle) == 0
+    assert ledger.read(lambda b: b.job(job.id)).failure == failure
+    (attempt,) = ledger.read(lambda b: b.attempts_of(job.id))
+    assert (attempt.end, attempt.failure, attempt.peak_memory_bytes) == ("failed", failure, 7)
+    kept = ledger.read(lambda b: b.metrics_of(run.id))
+    assert [replace(m, id=0) for m in kept] == metrics
+    assert ledger.read(lambda b: b.metrics_of(job.id, after=kept[0].id)) == kept[1:]
+    assert ledger.read(lambda b: b.run(run.id)).jobs_failed == 1
+
+
+def test_the_list_of_runs_is_newest_first_in_pages_and_by_filter(ledger):
+    runs = [with_run(ledger, labels={"n": str(i % 2)})[0] for i in range(6)]
+    ended = ledger.write_now(lambda b: b.move_run(runs[3], RunEvent.COMPLETED, NOW))
+    newest_first = [run.id for run in reversed(runs)]
+
+    def ids(**query):
+        return [r.id for r in ledger.read(lambda b: b.runs(RunFilter(**query)))]
+
+    assert ids() == newest_first
+    assert ids(limit=2) == newest_first[:2]
+    assert ids(limit=2, before=newest_first[1]) == newest_first[2:4]
+    assert ids(state="completed") == [ended.id]
+    assert ids(state="completed", pipeline="sample") == [ended.id]
+    assert ids(pipeline="other") == []
+    assert ids(label=("n", "1")) == newest_first[::2]
+    assert ids(label=("n", "1"), state="completed") == [ended.id]
+
+
+def test_a_function_that_raises_rolls_back_its_own_work_only(ledger):
+    run = a_run()
+
+    def breaks(books):
+        books.add_run(a_run(id="run_broken"))
+        raise ValueError("mine alone")
+
+    async def write():
+        outcomes = []
+
+        async def attempt(fn):
+            try:
+                outcomes.append(await ledger.write(fn))
+            except ValueError as error:
+                outcomes.append(str(error))
+
+        async with anyio.create_task_group() as together:
+            together.start_soon(attempt, lambda b: b.add_run(run))
+            together.start_soon(attempt, breaks)
+            together.start_soon(attempt, lambda b: b.run(run.id).id)
+        return outcomes
+
+    assert sorted(map(str, anyio.run(write))) == sorted(["None", "mine alone", run.id])
+    assert ledger.read(lambda b: b.run(run.id)) == run
+    with pytest.raises(NotFound):
+        ledger.read(lambda b: b.run("run_broken"))
+
+
+def test_a_deleted_run_leaves_nothing_behind(ledger):
+    ref = Ref(digest="d9", size_bytes=10**6, media_type="x/y", codec="npy")
+    run, (job,) = with_run(ledger, a_job("x"))
+    ledger.write_now(lambda b: b.add_outputs(job, {"result": ref}))
+    argument = a_job(None, "call")
+    ledger.write_now(lambda b: b.add_jobs([(argument, {"x": Stored(ref)})], []))
+    ledger.write_now(lambda b: b.delete_run(run.id))
+    assert ledger.read(lambda b: b.events(stream=run.id, after=0, limit=9)) == []
+    with pytest.raises(NotFound):
+        ledger.read(lambda b: b.job(job.id))
+    assert ledger.read(lambda b: b.referenced_digests()) >= {"d9"}  # the call still names it
+    leased = lease(ledger, argument)
+
+    def end(books):
+        books.move_job(leased, JobEvent.FAILED, NOW)
+        books.close_attempt(leased, "failed", NOW)
+        return books.delete_old_calls(NOW + timedelta(seconds=1))
+
+    assert ledger.write_now(end) == 1
+    assert "d9" not in ledger.read(lambda b: b.referenced_digests())
+
+
+def test_ids_are_found_by_their_beginning(ledger):
+    run, (job,) = with_run(ledger, a_job("x"))
+    assert ledger.read(lambda b: b.ids_from(run.id[:12], 10)) == [run.id]
+    assert ledger.read(lambda b: b.ids_from(job.id, 10)) == [job.id]
+    assert ledger.read(lambda b: b.latest_run()) == run.id
+
+
+def test_runs_that_a_limit_holds_back_go_by_priority(ledger):
+    held = [
+        with_run(ledger, state=RunState.QUEUED, started_at=None, concurrency=1, priority=p)[0]
+        for p in (0, 2, 1)
+    ]
+    active = with_run(ledger, concurrency=1)[0]
+    waiting = ledger.read(lambda b: b.waiting_runs("sample"))
+    assert [run.id for run in waiting] == [held[1].id, held[2].id, held[0].id]
+    assert ledger.read(lambda b: b.count_active("sample")) == 1
+    assert {r.id for r in ledger.read(lambda b: b.unfinished_runs())} == {
+        active.id,
+        *(r.id for r in held),
+    }
