@@ -50,6 +50,7 @@ def test_plain_lines_tell_time_step_what_happened_and_metrics(capsys):
     screen.tell("job.started", "job_2", state="running", attempt=1)
     screen.tell("job.metrics", "job_2", metrics=[{"name": "accuracy", "value": 0.97}])
     screen.tell("job.completed", "job_2", state="completed", attempt=1)
+    screen.view.close()
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "run_01k9x3m2qa7f3k2m9d  compare  dataset=wine"
     assert lines[1].split() == ["0.1s", "train-2", "running"]
@@ -60,6 +61,7 @@ def test_plain_lines_say_which_attempt_failed_and_of_what(capsys):
     screen = Screen(PlainView(), *compare())
     failure = {"type": "user", "message": "ValueError: no"}
     screen.tell("job.failed", "job_1", state="failed", attempt=2, failure=failure)
+    screen.view.close()
     assert capsys.readouterr().out.splitlines()[-1].split(None, 2)[2] == (
         "failed  attempt 2  ValueError: no"
     )
@@ -68,7 +70,24 @@ def test_plain_lines_say_which_attempt_failed_and_of_what(capsys):
 def test_each_line_of_output_names_its_step(capsys):
     screen = Screen(PlainView(), *compare())
     screen.view.output(screen.board.rows["job_1"], ["epoch 1", "epoch 2"])
+    screen.view.close()
     assert capsys.readouterr().out.splitlines()[1:] == ["train | epoch 1", "train | epoch 2"]
+
+
+def test_start_output_and_end_of_a_job_come_in_this_order(capsys):
+    screen = Screen(PlainView(), *compare())
+    row = screen.board.rows["job_1"]
+    # Given output and metrics that are announced beside the diary
+    screen.view.output(row, ["epoch 1"])
+    screen.tell("job.started", "job_1", state="running", attempt=0)
+    screen.tell("job.completed", "job_1", state="completed", attempt=0)
+    screen.view.output(row, ["epoch 2"])
+    screen.tell("job.metrics", "job_1", metrics=[{"name": "loss", "value": 0.5}])
+    # When they are printed
+    screen.view.close()
+    # Then they are where one looks for them
+    told = [line.split()[-1] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert told == ["running", "1", "2", "loss=0.5"]
 
 
 def test_the_live_view_shows_a_row_for_each_step():

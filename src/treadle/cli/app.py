@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import typer
@@ -42,7 +43,7 @@ app = typer.Typer(
 )
 
 RUNNING, LOOKING, KEEPING = "Run", "Look", "Upkeep"
-COMMANDS = {
+COMMANDS: dict[str, list[Callable[..., None]]] = {
     RUNNING: [run.run, upkeep.abort, run.retry],
     LOOKING: [listing.ps, listing.show, logs.logs, listing.metrics, outputs.artifacts, outputs.get],
     KEEPING: [upkeep.rm, upkeep.gc, doctor.doctor, upkeep.version],

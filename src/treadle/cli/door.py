@@ -64,7 +64,7 @@ class Door:
     @property
     def embedded(self) -> bool:
         """This process is the owner."""
-        return bool(self._client.link.embedded)
+        return bool(getattr(self._client.link, "is_owner", False))
 
     @property
     def read_only(self) -> bool:

@@ -1,5 +1,6 @@
 """`treadle ps`, `show` and `metrics`."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from treadle.cli.board import tool_name
 from treadle.cli.door import opened, settings_from
 from treadle.cli.options import DataDir, Json, RunId
 from treadle.cli.printing import say
+from treadle.errors import NotFound
 from treadle.model.records import Job, Metric, Run
 from treadle.model.states import RUN_ENDS, JobState, RunState
 
@@ -38,7 +40,11 @@ def ps(
 ) -> None:
     """List runs, newest first."""
     asked = {"state": state, "pipeline": pipeline, "label": label}
-    with opened(settings_from(data_dir), start=False) as door:
+    runs: list[Run] = []
+    with (
+        contextlib.suppress(NotFound),  # a data directory that is not there yet
+        opened(settings_from(data_dir), start=False) as door,
+    ):
         runs = door.runs(limit=None if all_runs else limit, **asked)
     if as_json:
         printing.say_json({"runs": runs})

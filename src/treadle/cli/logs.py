@@ -1,6 +1,5 @@
 """`treadle logs`: what the steps of a run printed."""
 
-import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -52,9 +51,8 @@ def _one(door: Door, job: Job, attempt: int, *, follow: bool, as_json: bool) -> 
         for line in split(chunks):
             _print(job.step, line, as_json=True)
         return
-    with contextlib.closing(chunks):
-        for chunk in chunks:
-            _write(chunk)
+    for chunk in chunks:
+        _write(chunk)
 
 
 def _write(data: bytes) -> None:

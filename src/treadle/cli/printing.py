@@ -111,9 +111,11 @@ def number(value: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """2.1s, 3m12s, 4h05m."""
+    """15ms, 2.1s, 3m12s, 4h05m."""
     if seconds is None:
         return ""
+    if 0 < seconds < 0.0995:
+        return f"{seconds * 1000:.0f}ms"
     if seconds < 60:
         return f"{seconds:.1f}s"
     whole = int(seconds)

@@ -1,12 +1,17 @@
 """How a followed run is shown where there is no terminal, or nobody looks."""
 
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
 from treadle.cli import printing
 from treadle.cli.board import Board, Row
 from treadle.model.records import Event
+from treadle.model.states import JOB_ENDS
 
+HOLD_SECONDS = 0.1
 #: What a plain line says for a job's event; others are not worth a line.
 WORDS = {
     "job.started": "running",
@@ -79,14 +84,29 @@ class QuietView:
     def close(self) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Something to print. order: within its job, (attempt, 0 start, 1 output, 2 end)."""
+
+    job_id: str
+    order: tuple[int, int]
+    text: Callable[[], str]  #: made when printed, so that late metrics are in it
+
+
 class PlainView(QuietView):
-    """One line for each event, output lines behind their step's name."""
+    """One line for each event, output lines behind their step's name.
+
+    Output and metrics are announced beside the diary, a little before or after it. Lines are held
+    for a moment, so that a job's start, output and end come in this order.
+    """
 
     silent = False
 
     def __init__(self) -> None:
         self._board: Board | None = None
         self._width = 0
+        self._held: list[_Held] = []
+        self._held_since = 0.0
 
     def start(self, board: Board) -> None:
         self._board = board
@@ -96,21 +116,56 @@ class PlainView(QuietView):
 
     def applied(self, event: Event, row: Row | None) -> None:
         if row is None:
-            self._line(event.at, "run", f"{event.kind.partition('.')[2].replace('_', ' ')}")
+            state = self._board.run.state if self._board else event.kind
+            self._hold("", (0, 0), lambda: self._line(event.at, "run", state))
         elif event.kind in WORDS:
-            said = [WORDS[event.kind], _attempt(row), _numbers(event, row), _why(event, row)]
-            self._line(event.at, row.step, "  ".join(part for part in said if part))
-
-    def _line(self, at: datetime, who: str, what: str) -> None:
-        start = self._board.run.created_at if self._board else at
-        seconds = max(0.0, (at - start).total_seconds())
-        printing.say(f"{seconds:7.1f}s  {who:<{self._width}}  {what}")
+            order = (row.attempt, 0 if event.kind == "job.started" else 2)
+            word = row.state if row.state in JOB_ENDS else WORDS[event.kind]
+            self._hold(row.job_id, order, lambda: self._told(event, row, word))
 
     def output(self, row: Row, lines: list[str]) -> None:
-        printing.say("\n".join(f"{row.step} | {line}" for line in lines))
+        text = "\n".join(f"{row.step} | {line}" for line in lines)
+        self._hold(row.job_id, (row.attempt, 1), lambda: text)
 
     def notice(self, text: str) -> None:
-        self._line(datetime.now(UTC), "run", text)
+        at = datetime.now(UTC)
+        self._hold("", (0, 0), lambda: self._line(at, "run", text))
+        self._flush()
+
+    def refresh(self) -> None:
+        if self._held and time.monotonic() - self._held_since > HOLD_SECONDS:
+            self._flush()
+
+    def close(self) -> None:
+        self._flush()
+
+    def _hold(self, job_id: str, order: tuple[int, int], text: Callable[[], str]) -> None:
+        if not self._held:
+            self._held_since = time.monotonic()
+        self._held.append(_Held(job_id, order, text))
+
+    def _flush(self) -> None:
+        held, self._held = in_order(self._held), []
+        if held:
+            printing.say("\n".join(each.text() for each in held))
+
+    def _told(self, event: Event, row: Row, word: str) -> str:
+        said = [word, _attempt(row), _numbers(event, row), _why(event, row)]
+        return self._line(event.at, row.step, "  ".join(part for part in said if part))
+
+    def _line(self, at: datetime, who: str, what: str) -> str:
+        start = self._board.run.created_at if self._board else at
+        seconds = max(0.0, (at - start).total_seconds())
+        return f"{seconds:7.1f}s  {who:<{self._width}}  {what}"
+
+
+def in_order(held: Sequence[_Held]) -> list[_Held]:
+    """Each job's lines in their order, on the places which that job's lines had."""
+    by_job: dict[str, list[_Held]] = {}
+    for each in held:
+        by_job.setdefault(each.job_id, []).append(each)
+    ordered = {job: iter(sorted(lines, key=lambda e: e.order)) for job, lines in by_job.items()}
+    return [next(ordered[each.job_id]) for each in held]
 
 
 def _attempt(row: Row) -> str:

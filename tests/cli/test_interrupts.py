@@ -1,0 +1,174 @@
+"""Ctrl-C and its relatives, and two commands on one data directory."""
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+from test_run import read_until
+
+
+def wait_gone(processes: list[psutil.Process]) -> None:
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert not alive
+
+
+def family(process: subprocess.Popen) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_ctrl_c_aborts_the_run_and_waits_for_proof(treadle):
+    # Given a run with a step that never ends
+    process = treadle.begin("run", "pipelines.py:patient")
+    read_until(process, "waiting")
+    children = family(process)
+    # When interrupted
+    process.send_signal(signal.SIGINT)
+    # Then it is aborted, and nothing of it is left
+    assert process.wait(30) == 130
+    assert b"aborting" in process.stdout.read()
+    wait_gone(children)
+    assert treadle.json("show", "@last")["run"]["state"] == "aborted"
+
+
+def test_sigterm_aborts_too(treadle):
+    process = treadle.begin("run", "pipelines.py:patient")
+    read_until(process, "waiting")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    assert treadle.json("show", "@last")["run"]["state"] == "aborted"
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_recovered(treadle):
+    # Given a run whose step takes its time to end
+    (treadle.folder / "stubborn.py").write_text(
+        "import signal, time\n"
+        "from treadle import pipeline, tool\n"
+        "@tool\n"
+        "def stubborn():\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "    print('waiting', flush=True)\n"
+        "    time.sleep(60)\n"
+        "@pipeline\n"
+        "def one():\n"
+        "    return stubborn()\n"
+    )
+    process = treadle.begin("run", "stubborn.py")
+    read_until(process, "waiting")
+    children = family(process)
+    # When interrupted twice
+    process.send_signal(signal.SIGINT)
+    read_until(process, "aborting")
+    process.send_signal(signal.SIGINT)
+    # Then it leaves, and its processes die with it
+    assert process.wait(5) == 130
+    wait_gone(children)
+    # and the run ends under the next owner
+    assert treadle.json("abort", "@last")["run"]["state"] == "aborted"
+
+
+def test_a_closed_terminal_loses_nothing(treadle):
+    process = treadle.begin("run", "pipelines.py:patient")
+    read_until(process, "waiting")
+    children = family(process)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(30) == 129
+    wait_gone(children)
+    run = treadle.json("show", "@last")["run"]
+    assert run["state"] == "running"
+    # the next owner goes on with it
+    treadle.mark("go")
+    treadle("run", "pipelines.py:compare", "-q")
+    assert treadle.json("show", run["id"])["run"]["state"] == "completed"
+
+
+def test_ctrl_c_while_the_file_is_loading_begins_no_run(treadle):
+    (treadle.folder / "slow.py").write_text(
+        "import time, os\n"
+        "from pathlib import Path\n"
+        "(Path(os.environ['TEST_MARKS']) / 'importing').touch()\n"
+        "time.sleep(60)\n"
+    )
+    process = treadle.begin("run", "slow.py")
+    wait_for_file(treadle.folder / "importing")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert treadle.json("ps") == {"runs": []}
+
+
+def wait_for_file(path: Path) -> None:
+    """Wait with inotify-free patience: the folder is looked at until the file is there."""
+    for _ in range(3000):
+        if path.exists():
+            return
+        psutil.Process().cpu_percent(interval=0.01)
+    raise AssertionError(f"{path} never came")
+
+
+def test_a_second_command_joins_the_owner_and_sees_its_run(treadle):
+    # Given an owner at work
+    owner = treadle.begin("run", "pipelines.py:patient")
+    read_until(owner, "waiting")
+    (run,) = treadle.json("ps", "--state", "running")["runs"]
+    # When another command runs something there
+    told = treadle.json("run", "pipelines.py:compare")
+    # Then it is done by the owner
+    assert told["run"]["state"] == "completed"
+    assert treadle("logs", run["id"], "wait_for") == "waiting\n"
+    treadle.mark("go")
+    assert owner.wait(30) == 0
+
+
+def test_a_second_command_can_abort_the_run_of_the_first(treadle):
+    owner = treadle.begin("run", "pipelines.py:patient")
+    read_until(owner, "waiting")
+    assert treadle.json("abort", "@last")["run"]["state"] == "aborted"
+    assert owner.wait(30) == 130
+
+
+def test_a_detached_run_is_left_to_the_owner(treadle):
+    owner = treadle.begin("run", "pipelines.py:patient")
+    read_until(owner, "waiting")
+    run = treadle.json("run", "pipelines.py:patient", "-p", "mark=other", "--detach")["run"]
+    assert run["state"] in ("running", "queued")
+    treadle.mark("go")
+    treadle.mark("other")
+    assert owner.wait(30) == 0
+    assert treadle.json("show", run["id"])["run"]["state"] == "completed"
+
+
+def test_logs_follow_a_run_of_another_process_to_its_end(treadle):
+    owner = treadle.begin("run", "pipelines.py:patient")
+    read_until(owner, "waiting")
+    follower = treadle.begin("logs", "-f", "@last", "--json")
+    line = json.loads(follower.stdout.readline())
+    assert line == {"step": "wait_for", "line": "waiting"}
+    treadle.mark("go")
+    assert follower.wait(30) == 0
+    assert owner.wait(30) == 0
+
+
+def test_ctrl_c_ends_following_logs_and_not_the_run(treadle):
+    owner = treadle.begin("run", "pipelines.py:patient")
+    read_until(owner, "waiting")
+    follower = treadle.begin("logs", "-f", "@last")
+    read_until(follower, "waiting")
+    follower.send_signal(signal.SIGINT)
+    assert follower.wait(10) == 130
+    assert b"Traceback" not in follower.stderr.read()
+    treadle.mark("go")
+    assert owner.wait(30) == 0
+
+
+def test_a_joined_run_goes_on_when_its_owner_is_killed(treadle):
+    owner = treadle.begin("run", "pipelines.py:patient")
+    read_until(owner, "waiting")
+    joined = treadle.begin("run", "pipelines.py:patient", "-p", "mark=other")
+    read_until(joined, "waiting")
+    os.kill(owner.pid, signal.SIGKILL)
+    treadle.mark("go")
+    treadle.mark("other")
+    assert joined.wait(60) == 0
+    assert {run["state"] for run in treadle.json("ps")["runs"]} == {"completed"}
