@@ -148,14 +148,19 @@ class BlobStore(Protocol):
         """
         ...
 
-    def has(self, digest: str) -> bool: ...
+    def has(self, digest: str) -> bool:
+        """Whether the blob is there. Asking renews its age, as far as the store can."""
+        ...
 
     def size(self, digest: str) -> int:
         """Size in bytes. Raises MissingBlob."""
         ...
 
-    def delete(self, digest: str) -> None:
-        """Forget the blob; a missing one is fine."""
+    def delete(self, digest: str, *, put_before: datetime | None = None) -> bool:
+        """Forget the blob; a missing one is fine. False if it stays.
+
+        put_before: let it stay if it was put, or its age renewed, at that time or later.
+        """
         ...
 
     def list(self) -> Iterator[tuple[str, int, datetime]]:

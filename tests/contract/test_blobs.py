@@ -168,6 +168,17 @@ def test_a_collection_frees_what_nothing_refers_to(blobs: BlobStore) -> None:
     assert not blobs.has(unwanted)
 
 
+def test_a_blob_that_was_put_since_is_not_deleted(blobs: BlobStore) -> None:
+    digest, _ = blobs.put([b"just now"])
+    now = datetime.now(UTC)
+
+    assert not blobs.delete(digest, put_before=now - SOON)
+    assert blobs.open(digest) == b"just now"
+    assert blobs.delete(digest, put_before=now + SOON)
+    assert not blobs.has(digest)
+    assert blobs.delete(digest, put_before=now + SOON)
+
+
 def test_a_collection_spares_young_blobs(blobs: BlobStore) -> None:
     young, _ = blobs.put([b"referred to in a moment"])
 

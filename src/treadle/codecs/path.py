@@ -9,7 +9,6 @@ are paths inside other values.
 
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,9 +107,16 @@ def _name(path: Path) -> str:
 
 def decode(name: str, data: memoryview, directory: Path | None) -> Path:
     target = _target(name, directory)
-    with open(target, "xb", buffering=0) as file:
-        while data:
-            data = data[file.write(data) :]
+    try:
+        with open(target, "xb", buffering=0) as file:
+            while data:
+                data = data[file.write(data) :]
+    except OSError as error:
+        target.unlink(missing_ok=True)
+        raise CodecError(
+            f"a stored file cannot be put at {target}: {error.strerror}.",
+            hint="See that there is room, and that you may write there.",
+        ) from error
     return target
 
 
@@ -131,9 +137,11 @@ def _target(codec: str, directory: Path | None) -> Path:
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise CodecError(f"{name!r} is not the name of a file.", hint="Store it anew.")
     directory.mkdir(parents=True, exist_ok=True)
-    if os.path.lexists(directory / name):
-        directory = Path(tempfile.mkdtemp(dir=directory))
-    return directory / name
+    for folder in (directory, *(directory / str(number) for number in range(2, 1000))):
+        if (folder.is_dir() or not os.path.lexists(folder)) and not os.path.lexists(folder / name):
+            folder.mkdir(exist_ok=True)
+            return folder / name
+    raise CodecError(f"{directory} holds too many files named {name}.", hint="Choose another.")
 
 
 FILE = Codec(name="path", encode=encode, decode=decode)

@@ -27,13 +27,13 @@ def collect(
 
     Who stores a value refers to it only afterwards; `spare` is the time it has for that.
     """
+    put_before = now - spare
     count = size_bytes = kept = 0
     for digest, size, put_at in blobs.list():
-        if digest in referenced or now - put_at < spare:
+        unwanted = digest not in referenced and put_at < put_before
+        if unwanted and (dry_run or blobs.delete(digest, put_before=put_before)):
+            count += 1
+            size_bytes += size
+        else:
             kept += 1
-            continue
-        if not dry_run:
-            blobs.delete(digest)
-        count += 1
-        size_bytes += size
     return Collected(count=count, size_bytes=size_bytes, kept=kept)

@@ -115,9 +115,35 @@ class LocalBlobs:
         with self._outside_world("read", digest):
             return self.path(digest).stat().st_size
 
-    def delete(self, digest: str) -> None:
+    def delete(self, digest: str, *, put_before: datetime | None = None) -> bool:
+        """Forget the blob, unless it was put or asked for since `put_before`.
+
+        It is taken aside before its age is looked at: so a writer that finds it and renews its
+        age at this very moment does so before, and it is laid back, or does not find it.
+        """
+        path = self.path(digest)
         with self._outside_world("changed"):
-            self.path(digest).unlink(missing_ok=True)
+            if put_before is None:
+                path.unlink(missing_ok=True)
+                return True
+            with suppress(FileNotFoundError):
+                return path.stat().st_mtime < put_before.timestamp() and self._delete_old(
+                    path, put_before
+                )
+            return True
+
+    def _delete_old(self, path: Path, put_before: datetime) -> bool:
+        aside, descriptor = self._new_temporary()
+        os.close(descriptor)
+        try:
+            path.rename(aside)
+            if aside.stat().st_mtime < put_before.timestamp():
+                return True
+            with suppress(FileExistsError):  # put anew meanwhile
+                path.hardlink_to(aside)
+            return False
+        finally:
+            aside.unlink(missing_ok=True)
 
     def list(self) -> Iterator[tuple[str, int, datetime]]:
         """(digest, size in bytes, when last put) of every blob, in no order."""

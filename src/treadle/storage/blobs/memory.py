@@ -28,13 +28,22 @@ class MemoryBlobs:
         return memoryview(bytearray(self._found(digest)))
 
     def has(self, digest: str) -> bool:
-        return digest in self._blobs
+        with self._lock:
+            if digest not in self._blobs:
+                return False
+            self._blobs[digest] = (self._blobs[digest][0], datetime.now(UTC))
+            return True
 
     def size(self, digest: str) -> int:
         return len(self._found(digest))
 
-    def delete(self, digest: str) -> None:
-        self._blobs.pop(digest, None)
+    def delete(self, digest: str, *, put_before: datetime | None = None) -> bool:
+        with self._lock:
+            _, put_at = self._blobs.get(digest, (b"", None))
+            if put_before and put_at and put_at >= put_before:
+                return False
+            self._blobs.pop(digest, None)
+            return True
 
     def list(self) -> Iterator[tuple[str, int, datetime]]:
         with self._lock:

@@ -6,7 +6,7 @@ layout is that of a local store, so that a directory can be copied into a bucket
 
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -77,6 +77,7 @@ class ObjectBlobs:
         return data
 
     def has(self, digest: str) -> bool:
+        """Whether the object is there; its age stays, as only putting it again can renew it."""
         try:
             self.size(digest)
         except MissingBlob:
@@ -87,12 +88,15 @@ class ObjectBlobs:
         with self._outside_world("read", digest):
             return int(obstore.head(self._store, _key(digest))["size"])
 
-    def delete(self, digest: str) -> None:
-        with self._outside_world("changed"):
-            try:
-                obstore.delete(self._store, _key(digest))
-            except FileNotFoundError:
-                return
+    def delete(self, digest: str, *, put_before: datetime | None = None) -> bool:
+        """An object put between the look at its age and its deletion is lost: put it later."""
+        with self._outside_world("changed"), suppress(FileNotFoundError):
+            if put_before:
+                put_at: datetime = obstore.head(self._store, _key(digest))["last_modified"]
+                if put_at >= put_before:
+                    return False
+            obstore.delete(self._store, _key(digest))
+        return True
 
     def list(self) -> Iterator[tuple[str, int, datetime]]:
         with self._outside_world("read"):
