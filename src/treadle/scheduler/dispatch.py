@@ -50,9 +50,9 @@ class Dispatcher:
     ) -> list[tuple[Job, Order]]:
         """Lease what fits; each with its order."""
         leased: list[tuple[Job, Order]] = []
-        if room.slots <= 0 or self._head_insists(books, room, monotonic):
+        if room.slots <= 0:
             return leased
-        for job in books.queued_jobs(room, room.slots):
+        for job in self._candidates(books, room, monotonic):
             if not fits(job, room):
                 continue
             taken = books.move_job(
@@ -68,15 +68,20 @@ class Dispatcher:
             room = take(room, job)
         return leased
 
-    def _head_insists(self, books: Books, room: Capacity, monotonic: float) -> bool:
-        """True if a job that could run here has been passed by for too long."""
-        head = next(iter(books.queued_jobs(self._capacity, 1)), None)
-        if head is None or fits(head, room):
+    def _candidates(self, books: Books, room: Capacity, monotonic: float) -> list[Job]:
+        """The head of the queue; or, while the head does not fit, the first that do.
+
+        A head that has been passed by for too long is passed by no more.
+        """
+        queued = books.queued_jobs(self._capacity, room.slots)
+        if not queued or fits(queued[0], room):
             self._head = None
-            return False
-        if self._head is None or self._head[0] != head.id:
-            self._head = (head.id, monotonic)
-        return monotonic - self._head[1] > PATIENCE_SECONDS
+            return queued
+        if self._head is None or self._head[0] != queued[0].id:
+            self._head = (queued[0].id, monotonic)
+        if monotonic - self._head[1] > PATIENCE_SECONDS:
+            return []
+        return books.queued_jobs(room, room.slots)
 
     def order(self, books: Books, job: Job) -> Order:
         """All that the far side needs to perform the job's current attempt."""

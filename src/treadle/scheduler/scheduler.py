@@ -5,6 +5,7 @@ and free room leased in one transaction; only when that is committed are orders 
 sent and followers told.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -74,7 +75,7 @@ class Scheduler:
         self._timetable = Timetable(self.clock, self._due)
         self._flights: Flights = {}
         self._grace: dict[str, float] = {}  # run or job id -> what its abort asked for
-        self._turns = anyio.Lock()
+        self._turns = asyncio.Lock()
         self._wake = anyio.Event()
         self._leasing = True
 
@@ -392,7 +393,8 @@ class Scheduler:
         with self.watch.subscribe(job.stream if job else run_or_job_id) as changes:
             with anyio.move_on_after(timeout_seconds):
                 while not self._has_ended(run_or_job_id):
-                    await changes.changes()
+                    while not _may_end(await changes.changes(), job):
+                        pass
                 return True
         return self._has_ended(run_or_job_id)
 
@@ -423,6 +425,11 @@ class Scheduler:
                 f"{len(missing)} blobs that this names are not stored, first {missing[0]}.",
                 hint="Upload them before submitting.",
             )
+
+
+def _may_end(changes: Sequence[Change], call: Job | None) -> bool:
+    """True if one of these is a move of the run itself, or of the call."""
+    return any(change.kind == "event" and (call or change.job_id is None) for change in changes)
 
 
 def _ended(state: JobState | RunState) -> str:

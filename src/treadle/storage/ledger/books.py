@@ -16,7 +16,6 @@ from treadle.model.orders import Report
 from treadle.model.records import (
     Attempt,
     Event,
-    Execution,
     Job,
     Metric,
     Pipeline,
@@ -40,6 +39,8 @@ QUERIES: Any = aiosql.from_path(
 LAST = "\x7f"  #: sorts behind every id
 _MOVE_JOB: str = QUERIES.move_job.sql
 _ADD_EVENT: str = QUERIES.add_event.sql
+_OPEN_ATTEMPT: str = QUERIES.open_attempt.sql
+_KINDS = {event: f"job.{event}" for event in JobEvent}
 
 
 class SqliteBooks:
@@ -47,7 +48,7 @@ class SqliteBooks:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-        self._executions: dict[str, Execution] = {}  # by tool id
+        self._tools: dict[str, Tool] = {}  # read before; a definition never changes
 
     # definitions
 
@@ -64,10 +65,13 @@ class SqliteBooks:
             )
 
     def tool(self, tool_id: str) -> Tool:
-        row = QUERIES.tool_definition(self._db, id=tool_id)
-        if row is None:
-            raise NotFound(f"There is no tool {tool_id}.")
-        return rows.tool(row["definition"])
+        found = self._tools.get(tool_id)
+        if found is None:
+            row = QUERIES.tool_definition(self._db, id=tool_id)
+            if row is None:
+                raise NotFound(f"There is no tool {tool_id}.")
+            found = self._tools[tool_id] = rows.tool(row["definition"])
+        return found
 
     def add_pipeline(self, pipeline: Pipeline, at: datetime) -> None:
         QUERIES.add_pipeline(
@@ -171,7 +175,7 @@ class SqliteBooks:
     ) -> None:
         values, texts, blobs = [], [], []
         for job, arguments in jobs:
-            own = job.execution != self._tool_execution(job.tool_id)
+            own = job.execution != self.tool(job.tool_id).execution
             values.append(rows.job_values(job, own))
             texts.append({"job_id": job.id, "arguments": rows.arguments_text(arguments)})
             blobs += [{"job_id": job.id, "digest": d} for d in _blobs_in(arguments)]
@@ -182,16 +186,10 @@ class SqliteBooks:
         if edges:
             QUERIES.add_edge(self._db, [{"parent": p, "child": c} for p, c in edges])
 
-    def _tool_execution(self, tool_id: str) -> Execution:
-        found = self._executions.get(tool_id)
-        if found is None:
-            found = self._executions[tool_id] = self.tool(tool_id).execution
-        return found
-
     def _job(self, row: sqlite3.Row) -> Job:
         own = row["execution"]
         return rows.job(
-            row, rows.execution(own) if own is not None else self._tool_execution(row["tool_id"])
+            row, rows.execution(own) if own is not None else self.tool(row["tool_id"]).execution
         )
 
     def _jobs(self, found: Iterable[sqlite3.Row]) -> list[Job]:
@@ -245,17 +243,18 @@ class SqliteBooks:
         ).fetchall()
         if not moved:
             raise StaleMove(f"job {before.id} is not {before.state} at {before.attempt} any more")
-        self._note_attempt(after, event, at)
-        self.add_event(after.stream, f"job.{event}", at, after.id, _event_data(after, event))
-        return after
-
-    def _note_attempt(self, job: Job, event: JobEvent, at: datetime) -> None:
         if event is JobEvent.LEASED:
-            QUERIES.open_attempt(
-                self._db, job_id=job.id, number=job.attempt, owner=job.owner, at=at.timestamp()
+            self._db.execute(
+                _OPEN_ATTEMPT,
+                {
+                    "job_id": after.id,
+                    "number": after.attempt,
+                    "owner": after.owner,
+                    "at": at.timestamp(),
+                },
             )
-        elif event is JobEvent.STARTED:
-            QUERIES.start_attempt(self._db, job_id=job.id, number=job.attempt, at=at.timestamp())
+        self.add_event(after.stream, _KINDS[event], at, after.id, _event_data(after, event))
+        return after
 
     def set_reason(self, job: Job, reason: str) -> None:
         QUERIES.set_reason(self._db, id=job.id, state=job.state.value, reason=reason)
@@ -286,6 +285,7 @@ class SqliteBooks:
             job_id=job.id,
             number=job.attempt,
             at=at.timestamp(),
+            started_at=rows.seconds(job.started_at),
             end=end,
             failure=None if failure is None else rows.dump(failure),
             peak_memory_bytes=None if report is None else report.peak_memory_bytes,
@@ -401,7 +401,7 @@ class SqliteBooks:
     def delete_unused_definitions(self, moment: datetime) -> None:
         QUERIES.delete_unused_tools(self._db, moment=moment.timestamp())
         QUERIES.delete_unused_snapshots(self._db, moment=moment.timestamp())
-        self._executions.clear()
+        self._tools.clear()
 
 
 def _blobs_in(arguments: Arguments) -> set[str]:

@@ -70,30 +70,29 @@ class SqliteLedger:
 
     def _flush(self) -> None:
         batch, self._pending = self._pending, []
-        outcomes: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            for fn, done in batch:
-                if done.cancelled():
-                    continue
-                try:
-                    outcomes.append((done, self._in_savepoint(fn), None))
-                except sqlite3.OperationalError:
-                    raise
-                except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
-                    outcomes.append((done, None, error))
+            outcomes = [self._outcome(fn) for fn, _ in batch]
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
-            failure = translate(error, self.path)
-            outcomes = [(done, None, failure) for _, done in batch]
-        for done, result, reason in outcomes:
+            outcomes = [(None, translate(error, self.path))] * len(batch)
+        for (_, done), (result, reason) in zip(batch, outcomes, strict=True):
             if done.cancelled():
                 continue
             if reason is not None:
                 done.set_exception(reason)
             else:
                 done.set_result(result)
+
+    def _outcome(self, fn: Callable[[SqliteBooks], Any]) -> tuple[Any, BaseException | None]:
+        """What fn returned or raised; what the database itself refuses ends the transaction."""
+        try:
+            return self._in_savepoint(fn), None
+        except sqlite3.OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+            return None, error
 
     def _in_savepoint(self, fn: Callable[[SqliteBooks], T]) -> T:
         self._db.execute("SAVEPOINT one")

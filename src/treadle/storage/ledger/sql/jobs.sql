@@ -85,12 +85,9 @@ SELECT jobs.* FROM below JOIN jobs ON jobs.id = below.id
 INSERT INTO attempts (job_id, number, owner, leased_at)
 VALUES (:job_id, :number, :owner, :at);
 
--- name: start_attempt!
-UPDATE attempts SET started_at = :at WHERE job_id = :job_id AND number = :number;
-
 -- name: close_attempt!
 UPDATE attempts SET
-  ended_at = :at, "end" = :end, failure = :failure, peak_memory_bytes = :peak_memory_bytes,
+  started_at = :started_at, ended_at = :at, "end" = :end, failure = :failure, peak_memory_bytes = :peak_memory_bytes,
   cpu_seconds = :cpu_seconds
  WHERE job_id = :job_id AND number = :number AND ended_at IS NULL;
 
