@@ -48,25 +48,17 @@ def job_error(step: str, failure: Failure) -> JobError:
 
 
 def own_error(failure: Failure) -> TreadleError:
-    """The error of ours that a job raised, again; else InvalidDefinition.
-
-    The traceback goes along as a note.
-    """
+    """The error of ours that a job raised, again; else InvalidDefinition with its traceback."""
     name = failure.exception.rpartition(".")[2]
     kind: Any = getattr(errors, name, None)
     error: TreadleError
     if isinstance(kind, type) and issubclass(kind, errors.UserMistake | errors.CodecError):
-        error = kind(_without_class(failure.message, name), hint=failure.hint)
+        error = kind(failure.message.removeprefix(f"{failure.exception}: ").removeprefix(f"{name}: "))
     else:
-        error = errors.InvalidDefinition(failure.message, hint=failure.hint)
-    if failure.traceback:
-        error.details["traceback"] = failure.traceback
-        error.add_note(failure.traceback)
+        text = f"{failure.message}\n\n{failure.traceback}".rstrip()
+        error = errors.InvalidDefinition(text, hint=failure.hint)
+    error.details["traceback"] = failure.traceback
     return error
-
-
-def _without_class(message: str, name: str) -> str:
-    return message.removeprefix(f"{name}: ")
 
 
 def composed(

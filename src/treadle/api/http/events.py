@@ -44,6 +44,7 @@ class Diary:
 
     def __init__(self, house: House, run_id: str, after: int) -> None:
         self.house, self.run_id, self.after = house, run_id, after
+        self._ended = False
         self._metrics_seen: dict[str, int] = {}  # job id -> id of its last metric told
 
     async def so_far(self) -> AsyncIterator[bytes]:
@@ -55,19 +56,17 @@ class Diary:
         """What is written, and what will be, until the run has ended."""
         assert self.house.scheduler is not None
         with self.house.scheduler.watch.subscribe(self.run_id) as changes:
+            run = self.house.ledger.read(lambda books: books.run(self.run_id))
+            self._ended = run.state in RUN_ENDS
             while True:
-                ended = self._has_ended()
                 async for lines in self.so_far():
                     yield lines
-                if ended:
+                if self._ended:
                     return
                 changed: list[Change] | None = None
                 with anyio.move_on_after(KEEP_ALIVE_SECONDS):
                     changed = await changes.changes()
                 yield KEEP_ALIVE if changed is None else self._transient(changed)
-
-    def _has_ended(self) -> bool:
-        return self.house.ledger.read(lambda books: books.run(self.run_id)).state in RUN_ENDS
 
     def _next_lines(self) -> bytes:
         batch = self.house.ledger.read(
@@ -75,6 +74,7 @@ class Diary:
         )
         if batch:
             self.after = batch[-1].number
+            self._ended |= batch[-1].job_id is None and batch[-1].data.get("state") in RUN_ENDS
         return event_lines(batch)
 
     def _transient(self, changes: list[Change]) -> bytes:
