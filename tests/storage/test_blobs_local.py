@@ -129,7 +129,7 @@ LocalBlobs({str(tmp_path)!r}).put(parts())
 
 
 def test_what_is_put_again_while_it_is_collected_is_never_lost(tmp_path: Path) -> None:
-    blobs, rounds = LocalBlobs(tmp_path), 300
+    blobs, rounds = LocalBlobs(tmp_path), 1000
     digest, _ = blobs.put([b"old"])
     together = threading.Barrier(2, timeout=60)
     recently = datetime.now(UTC) - timedelta(minutes=1)

@@ -75,10 +75,9 @@ class LocalBlobs:
         """
         try:
             self.open(digest, verify=True)
-            os.utime(self.path(digest))
+            return _renew(self.path(digest))
         except (MissingBlob, DamagedBlob, Unavailable, OSError):
             return False
-        return True
 
     def open(self, digest: str, *, verify: bool = False) -> memoryview:
         """All bytes of the blob, private to the caller and writable; the view owns its mapping.
@@ -104,12 +103,11 @@ class LocalBlobs:
     def has(self, digest: str) -> bool:
         """Whether the blob is there. Asking renews its age: who asks is about to refer to it."""
         try:
-            os.utime(self.path(digest))
+            return _renew(self.path(digest))
         except PermissionError:  # a reader of somebody else's store
             return self.path(digest).exists()
         except OSError:
             return False
-        return True
 
     def size(self, digest: str) -> int:
         with self._outside_world("read", digest):
@@ -219,6 +217,15 @@ class LocalBlobs:
                 f"the blobs in {self.directory} cannot be {verb}: {error.strerror or error}.",
                 hint="See that the directory exists and that you own it.",
             ) from error
+
+
+def _renew(path: Path) -> bool:
+    """Make the file young; False if it was taken away before it was young.
+
+    Looking again is needed: utime finds the file and sets its time in two steps.
+    """
+    os.utime(path)
+    return path.exists()
 
 
 def _write(descriptor: int, batch: Batch) -> None:
