@@ -66,7 +66,7 @@ def test_counts_by_tool_add_up_to_all_jobs_at_every_moment():
         board.apply(diary.tell("job.leased", job.id))
         board.apply(diary.tell("job.started", job.id))
         assert board.counts().total() == 1001
-    assert board.tools["train"] == {
+    assert board.tools["tool_train"] == {
         JobState.QUEUED: 500,
         JobState.PREPARING: 0,
         JobState.RUNNING: 500,

@@ -1,6 +1,7 @@
 """The command line: all commands, and what becomes of an error in one of them."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -71,4 +72,4 @@ def _flush() -> None:
 
 
 def _wants_json(arguments: list[str]) -> bool:
-    return "--json" in arguments
+    return "--json" in arguments or os.environ.get("TREADLE_JSON", "0") not in ("", "0", "false")

@@ -4,6 +4,7 @@ Pure: events go in, rows and counts are read out. Each event costs the same howe
 there are, and so does reading the counts.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,7 +32,7 @@ class Row:
 
     job_id: str
     step: str
-    tool: str
+    tool: str  #: its id
     state: JobState
     attempt: int = 0
     reason: str = ""
@@ -58,10 +59,12 @@ class Board:
         self.rows = {job.id: _row(job) for job in sorted(jobs, key=lambda job: job.position)}
         self.tools: dict[str, Counter[JobState]] = {}
         self.active: dict[str, Row] = {}  #: held by an owner now, oldest first
+        self.labels: dict[str, str] = {}  #: tool id -> what to call it
         for parent, child in edges:
             self.rows[child].parents.append(parent)
         for row in self.rows.values():
             self.tools.setdefault(row.tool, Counter())[row.state] += 1
+            self.labels.setdefault(row.tool, label(row.step))
             self._note_active(row)
 
     def apply(self, event: Event) -> Row | None:
@@ -128,16 +131,16 @@ class Board:
         return f"waits for {names}{more}" if open_ else row.reason
 
 
-def tool_name(tool_id: str) -> str:
-    """The name people gave: "train" of "train@3f2a..."."""
-    return tool_id.partition("@")[0]
+def label(step: str) -> str:
+    """What to call the tool of a step: "train" of "train-12"."""
+    return re.sub(r"-\d+$", "", step)
 
 
 def _row(job: Job) -> Row:
     return Row(
         job_id=job.id,
         step=job.step,
-        tool=tool_name(job.tool_id),
+        tool=job.tool_id,
         state=job.state,
         attempt=job.attempt,
         reason=job.reason,

@@ -4,10 +4,10 @@ The client, and all that it loads, is imported when a door is opened: help and v
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from treadle.errors import NotFound
 from treadle.model.bindings import Arguments
@@ -19,6 +19,7 @@ from treadle.server.settings import Settings
 
 if TYPE_CHECKING:
     from treadle.client import Client
+    from treadle.server.embedded import Embedded
 
 LAST = ("@last", "latest")
 PAGE = 500  #: runs asked for at a time
@@ -58,18 +59,27 @@ class Door:
     def __init__(self, client: "Client") -> None:
         self._client = client
         self._ask = client.door
+        self._link = cast("Embedded", client.link)
 
     # the directory
 
     @property
     def embedded(self) -> bool:
         """This process is the owner."""
-        return bool(getattr(self._client.link, "is_owner", False))
+        return self._link.is_owner
 
     @property
     def read_only(self) -> bool:
         """Nobody is the owner: nothing moves."""
-        return self._client.link.read_only
+        return self._link.read_only
+
+    def on_notice(self, told: Callable[[str], None]) -> None:
+        """Have notices about the connection told there; from another thread."""
+        self._link.on_notice = told
+
+    def linger(self, on_wait: Callable[[list[Run]], None]) -> None:
+        """As the owner, wait for the runs of others, then close. on_wait: told which."""
+        self._link.close(linger=True, on_wait=on_wait)
 
     def health(self) -> dict[str, Any]:
         return self._client.health()

@@ -10,7 +10,7 @@ from typing import Any
 from treadle.cli import printing
 from treadle.cli.board import Board
 from treadle.cli.door import Door, Snapshot
-from treadle.cli.inbox import Begin, Finished, Inbox, Message, Printed
+from treadle.cli.inbox import Begin, Finished, Inbox, Message, Notice, Printed
 from treadle.cli.live import LiveView
 from treadle.cli.signals import Request, Signals, silence
 from treadle.cli.views import PlainView, QuietView, View
@@ -35,6 +35,11 @@ class Outcome:
     run: Run | None = None
     left: bool = False
     aborting: bool = False
+
+    @property
+    def may_linger(self) -> bool:
+        """It went its way; nobody asked us to stop."""
+        return not (self.left or self.aborting)
 
     @property
     def exit_code(self) -> int:
@@ -106,6 +111,8 @@ class _Following:
             case Snapshot():
                 self._board = Board(message.run, message.jobs, message.edges)
                 show(self._view.start, self._board)
+            case Notice():
+                show(self._view.notice, message.text)
             case Finished():
                 self._finished(message.error)
             case _:

@@ -24,13 +24,20 @@ class Printed:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about the following itself: the owner went away, this process takes over."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """Nothing more will come. error: why, if the run has not ended."""
 
     error: BaseException | None = None
 
 
-Message = Run | Snapshot | Event | Printed | Finished | Request
+Message = Run | Snapshot | Event | Printed | Notice | Finished | Request
 Begin = Callable[[Door], Run]  #: submit, or find, the run to follow
 
 
@@ -48,6 +55,7 @@ class Inbox:
 
     def start(self) -> None:
         """Begin the run and read from now on."""
+        self._door.on_notice(lambda text: self.send(Notice(text)))
         threading.Thread(target=self._read, name="treadle-follow", daemon=True).start()
 
     def get(self, timeout_seconds: float) -> Message | None:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from treadle.cli import printing, summary
-from treadle.cli.board import tool_name
 from treadle.cli.door import opened, settings_from
 from treadle.cli.options import DataDir, Json, RunId
 from treadle.cli.printing import say
@@ -89,7 +88,7 @@ def show(
     values = summary.last_metrics(metrics)
     rows = [_job_row(job, values.get(job.id, {})) for job in told.jobs]
     shown = rows if every else rows[:MOST_JOBS]
-    printing.table(("", "step", "tool", "state", "took", ""), shown, numbers=("took",))
+    printing.table(("", "step", "state", "took", ""), shown, numbers=("took",))
     if len(shown) < len(rows):
         say(f"... and {len(rows) - len(shown)} more: treadle show {told.run.id} --all")
     say()
@@ -127,8 +126,8 @@ def _job_row(job: Job, metrics: dict[str, float]) -> Sequence[Any]:
     elif job.reason:
         said.append(job.reason)
     took = printing.span(job.started_at, job.ended_at)
-    return ((mark, style), job.step, tool_name(job.tool_id), (job.state.value, style), took,
-            (" ".join(said), "dim"))  # fmt: skip
+    state = (job.state.value, style)
+    return ((mark, style), job.step, state, took, (" ".join(said), "dim"))
 
 
 def metrics(

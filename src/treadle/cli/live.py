@@ -132,7 +132,7 @@ class LiveView(QuietView):
             mark, style = printing.glyph(state, ascii_only=self._ascii)
             bar = ProgressBar(total=total, completed=ended, width=BAR_WIDTH)
             said = Text(f"{ended}/{total}", justify="right")
-            grid.add_row(Text(mark, style), Text(tool), said, bar, _tally(counts))
+            grid.add_row(Text(mark, style), Text(board.labels[tool]), said, bar, _tally(counts))
         active = _grid()
         for row in list(board.active.values())[: min(MOST_ACTIVE, max(0, room - len(board.tools)))]:
             active.add_row(*self._cells(board, row, now))

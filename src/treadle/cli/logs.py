@@ -9,9 +9,10 @@ import typer
 
 from treadle.cli import printing
 from treadle.cli.door import Door, Snapshot, opened, settings_from, step_of
-from treadle.cli.inbox import Inbox, Printed
+from treadle.cli.inbox import Inbox, Notice, Printed
 from treadle.cli.options import DataDir, Json, RunId
 from treadle.model.records import Job
+from treadle.model.states import RUN_ENDS
 
 CHUNK_BYTES = 1 << 20
 
@@ -93,3 +94,10 @@ def _follow_all(door: Door, told: Snapshot, *, as_json: bool) -> None:
         if isinstance(message, Printed):
             for line in message.lines:
                 _print(steps[message.job_id], line, as_json=as_json)
+        elif isinstance(message, Notice):
+            printing.tell(message.text)
+    if door.read_only and told.run.state not in RUN_ENDS:
+        printing.tell(
+            f"Run {told.run.id} is {told.run.state}, and nothing works on it now; "
+            "it goes on with the next `treadle run`."
+        )

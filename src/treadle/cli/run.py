@@ -1,5 +1,7 @@
 """`treadle run` and `retry`: begin a run, show it to its end."""
 
+import contextlib
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -7,9 +9,10 @@ import typer
 
 from treadle.cli import printing, summary
 from treadle.cli.door import Door, opened, settings_from
-from treadle.cli.follow import Outcome, follow, view_for
+from treadle.cli.follow import Outcome, follow, show, view_for
 from treadle.cli.inbox import Begin
 from treadle.cli.options import DataDir, Detach, Json, Quiet, RunId, Slots
+from treadle.cli.signals import leaving_on_signals
 from treadle.errors import Conflict, InvalidRequest, NotFound
 from treadle.model.graph import nearest
 from treadle.model.records import Run
@@ -96,10 +99,25 @@ def _carry_out(
             _detach(door, begin, as_json=as_json)
             return
         outcome = follow(door, begin, view_for(quiet=quiet or as_json), what=what)
-        if outcome.left:
-            raise typer.Exit(outcome.exit_code)
-        _tell_end(door, outcome, as_json=as_json)
+        if not outcome.left:
+            show(_tell_end, door, outcome, settings, as_json)
+        if outcome.may_linger:
+            _linger(door)
     raise typer.Exit(outcome.exit_code)
+
+
+def _linger(door: Door) -> None:
+    """As the owner, finish what other processes began here; an interrupt leaves it to them."""
+    told: set[str] = set()
+
+    def tell(runs: list[Run]) -> None:
+        if not told:
+            what = "a run" if len(runs) == 1 else f"{len(runs)} runs"
+            printing.tell(f"finishing {what} of other processes; Ctrl-C leaves them to the next")
+        told.update(run.id for run in runs)
+
+    with leaving_on_signals(), contextlib.suppress(KeyboardInterrupt):
+        door.linger(tell)
 
 
 def _detach(door: Door, begin: Begin, *, as_json: bool) -> None:
@@ -115,14 +133,16 @@ def _detach(door: Door, begin: Begin, *, as_json: bool) -> None:
         printing.say(f"{record.id}  {record.state}\n  treadle logs -f {record.id}")
 
 
-def _tell_end(door: Door, outcome: Outcome, *, as_json: bool) -> None:
+def _tell_end(door: Door, outcome: Outcome, settings: Settings, as_json: bool) -> None:
     if outcome.run is None:
         printing.tell("Aborted before the run began.")
     elif as_json:
         told = summary.document(door, outcome.run)
         printing.say_json(told | {"exit_code": outcome.exit_code})
     else:
-        summary.tell(door, outcome.run)
+        elsewhere = settings.data_dir != settings_from(None).data_dir
+        options = f" --data-dir {shlex.quote(str(settings.data_dir))}" if elsewhere else ""
+        summary.tell(door, outcome.run, options=options)
 
 
 def find_target(target: str) -> tuple[Path, str | None]:

@@ -1,6 +1,7 @@
 """What is said at the end of a run: metrics, output, failures, and what to do next."""
 
 import contextlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,12 +16,16 @@ from treadle.model.states import JobState, RunState
 MOST_STEPS = 30  #: rows of the table of metrics
 MOST_FAILURES = 3
 MOST_OUTPUT_BYTES = 4_000
+_SNAPSHOT = re.compile(r'File "[^"]*/snapshots/[0-9a-f]{64}/')  #: where the code was unpacked
 
 LastMetrics = dict[str, dict[str, float]]  #: job id -> metric -> its last value
 
 
-def tell(door: Door, run: Run) -> None:
-    """Print the end of a run for a person."""
+def tell(door: Door, run: Run, *, options: str = "") -> None:
+    """Print the end of a run for a person.
+
+    options: what the next commands need to find the same data directory.
+    """
     told = door.snapshot(run.id)
     values = last_metrics(door.metrics(run.id))
     failed = [job for job in told.jobs if job.state is JobState.FAILED]
@@ -35,7 +40,7 @@ def tell(door: Door, run: Run) -> None:
     if len(failed) > MOST_FAILURES:
         say(f"... and {len(failed) - MOST_FAILURES} more failed steps: treadle show {run.id}\n")
     say(_end(told.run, told.jobs))
-    for line in next_steps(told.run, told.jobs):
+    for line in next_steps(told.run, told.jobs, options):
         say(f"  {line}")
 
 
@@ -131,7 +136,8 @@ def tell_failure(job: Job) -> None:
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
     printing.heading(f"{job.step} failed{attempts} ({failure.type}): {failure.message}")
     if failure.traceback:
-        say("\n".join(f"  {line}" for line in failure.traceback.rstrip().splitlines()))
+        traceback = _SNAPSHOT.sub('File "', failure.traceback.rstrip())
+        say("\n".join(f"  {line}" for line in traceback.splitlines()))
     for line in certificate_lines(failure):
         say(f"  {line}")
     if failure.hint:
@@ -144,9 +150,11 @@ def certificate_lines(failure: Failure) -> list[str]:
     found = failure.certificate
     if found is None:
         return []
-    lines = [f"its process {_cause(found)}"]
+    cause = _cause(found)
+    facts = [] if cause in failure.message else [f"its process {cause}"]
     if found.peak_memory_bytes:
-        lines[0] += f"; peak memory {printing.size(found.peak_memory_bytes)}"
+        facts.append(f"peak memory {printing.size(found.peak_memory_bytes)}")
+    lines = ["; ".join(facts)] if facts else []
     if found.last_lines:
         lines += [
             "it printed last:",
@@ -171,7 +179,7 @@ def _end(run: Run, jobs: Sequence[Job]) -> str:
     return f"{run.pipeline} {run.state}{reason} in {took}, {good} of {len(jobs)} steps: {run.id}"
 
 
-def next_steps(run: Run, jobs: Sequence[Job]) -> list[str]:
+def next_steps(run: Run, jobs: Sequence[Job], options: str = "") -> list[str]:
     """Commands worth typing now, with what they do."""
     if run.state is RunState.COMPLETED:
         last = jobs[-1].step if jobs else "STEP"
@@ -182,5 +190,6 @@ def next_steps(run: Run, jobs: Sequence[Job]) -> list[str]:
         failed = next((job.step for job in jobs if job.state is JobState.FAILED), "")
         found = [(f"treadle logs {run.id} {failed}".rstrip(), "what it printed")]
         found += [(f"treadle retry {run.id}", "run it again; completed steps are reused")]
+    found = [(command + options, does) for command, does in found]
     width = max(len(command) for command, _ in found)
     return [f"{command:<{width}}  {does}" for command, does in found]
