@@ -89,7 +89,7 @@ ROWS = (
         name="array",
         title="512 MB array to the next step's process, over an in-place sum",
         unit="ms",
-        ours=_ours("array"),
+        ours=_ours("array_handed_over"),
         peers=(_peer("Ray", "array"),),
         at_most=0.005,
     ),
