@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,17 +25,15 @@ def materialise(digest: str, blobs: BlobStore, address: str) -> str:
 def _make(folder: Path, digest: str, blobs: BlobStore) -> None:
     manifest: Mapping[str, Any] = json.loads(bytes(blobs.open(digest, verify=True)))
     draft = folder.with_name(f".{digest}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
     try:
         draft.mkdir(parents=True)
         for name, (blob, _, mode) in manifest["files"].items():
             _write(draft / _safe(name), blobs.open(blob, verify=True), mode)
         os.rename(draft, folder)
-    except OSError:
-        if not folder.exists():  # else another process was faster
+    except BaseException as error:
+        _remove(draft)
+        if not (isinstance(error, OSError) and folder.exists()):  # else another was faster
             raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def _write(path: Path, data: memoryview, mode: int) -> None:
@@ -59,4 +56,10 @@ def _clear_abandoned(folder: Path) -> None:
         return
     for draft in folder.parent.glob(f".{folder.name}.*"):
         if not os.path.exists(f"/proc/{draft.name.rpartition('.')[2]}"):
-            shutil.rmtree(draft, ignore_errors=True)
+            _remove(draft)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # noqa: PLC0415 - 5 ms of every start for what is rarely needed
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -23,7 +23,7 @@ LOST = Report(
 def report_of(
     said: Report | None, cause: str, gone: Gone, execution: Execution, last_lines: str
 ) -> Report:
-    """How the attempt ended. said: the slot's own report; cause: why the owner asked for its end."""
+    """How the attempt ended. said: the slot's report; cause: why the owner asked for its end."""
     certificate = Certificate(
         signal=gone["signal"],
         exit_code=gone["exit_code"],

@@ -30,11 +30,12 @@ _DRAIN_READS = 64
 class SlotHandle:
     """A slot as the engine sees it. running: the attempt it performs; ending: asked to die."""
 
-    __slots__ = ("born", "ending", "first_bytes", "jobs", "key", "line", "number", "running")
+    __slots__ = ("born", "ending", "first_bytes", "jobs", "key", "line", "number", "pid", "running")
 
     def __init__(self, number: int, key: Key, line: SlotLine, born: float) -> None:
         self.number, self.key, self.line, self.born = number, key, line, born
         self.jobs = self.first_bytes = 0
+        self.pid: int | None = None  #: once it has started a job
         self.running: RunningAttempt | None = None
         self.ending = False
 
@@ -104,6 +105,8 @@ class LocalEngine(Engine):
         if order.execution.memory_bytes is not None:
             self._server.ask("watch", slot.number, order.execution.memory_bytes)
         slot.line.send(order)
+        if slot.pid is not None:  # warm: it starts at once, and leaves it to us to say so
+            self._started(slot, slot.running, slot.pid)
 
     def abort(self, attempt: AttemptKey, *, grace_seconds: float) -> None:
         if (order := self._waiting.pop(attempt, None)) is not None:
@@ -202,7 +205,8 @@ class LocalEngine(Engine):
             return
         match frame[0]:
             case "s":
-                self._started(slot, running, int(frame[1]))
+                slot.pid = int(frame[1])
+                self._started(slot, running, slot.pid)
             case "m":
                 running.measured(str(frame[1]), float(frame[2]), frame[3])
             case "p":

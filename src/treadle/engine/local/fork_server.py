@@ -36,7 +36,7 @@ class Child:
     limit_bytes: int | None = None
     peak_bytes: int = 0
     kill_at: float | None = None
-    why: str = ""  #: why it is being ended, "" while it lives or if it died by itself
+    why: str = ""  #: why it was ended; "closed" if its line was; "" if it died by itself
     status: int | None = None  #: as wait() tells; None while it lives
     out_of_memory: bool = False
     orphans: set[int] = field(default_factory=set)
@@ -131,12 +131,12 @@ class ForkServer:
         at = time.monotonic() + grace
         if child.status is not None:
             return
-        if grace > 0 and child.kill_at is None and why != "closed":
+        if grace > 0 and child.kill_at is None:
             members = process_tree.tree(child.pid)
             process_tree.send(members, signal.SIGTERM)
             process_tree.send(members, signal.SIGCONT)
-        if why == "closed":
-            at = time.monotonic() + _CLOSED_GRACE_SECONDS
+        if why == "closed":  # it may be ending by itself: that is told if it does
+            at, why = time.monotonic() + _CLOSED_GRACE_SECONDS, ""
         child.kill_at = at if child.kill_at is None else min(at, child.kill_at)
         child.why = child.why or why
 
@@ -155,6 +155,7 @@ class ForkServer:
                 if used > child.limit_bytes:
                     child.why, child.kill_at = child.why or "memory", now
             if child.kill_at is not None and now >= child.kill_at:
+                child.why = child.why or "closed"
                 process_tree.kill(child.pid)
 
     def _reap(self) -> None:
@@ -171,7 +172,7 @@ class ForkServer:
                     child.out_of_memory = self._killed_by_kernel(child)
 
     def _killed_by_kernel(self, child: Child) -> bool:
-        if child.why in ("", "closed") and child.status == signal.SIGKILL:
+        if not child.why and child.status == signal.SIGKILL:
             before, self._oom_kills = self._oom_kills, process_tree.oom_kills()
             return self._oom_kills > before
         return False
@@ -234,6 +235,6 @@ def main() -> None:
     process_tree.become_subreaper()
     os.set_inheritable(fd, False)
     sys.argv = [""]
-    gc.collect()
     gc.freeze()  # forks then share these pages
+    gc.enable()
     ForkServer(socket.socket(fileno=fd), owner).run()

@@ -1,5 +1,6 @@
 """What a job may change in its process, as it was, to be put back before the next job."""
 
+import _signal  # type: ignore[import-not-found] # its getsignal makes no enums: 10 x faster
 import contextlib
 import faulthandler
 import logging
@@ -32,12 +33,12 @@ class ProcessState:
     """Taken once per slot; `restore` undoes what a job did to it. Cheap where nothing changed."""
 
     def __init__(self) -> None:
-        self._environ = dict(os.environ)
+        self._environ = dict(_environment())
         self._cwd = os.getcwd()
         self._argv = list(sys.argv)
         self._path = list(sys.path)
         self._umask = _umask()
-        self._handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        self._handlers = [(int(number), _signal.getsignal(number)) for number in _SIGNALS]
         self._root = logging.getLogger()
         self._logging = list(self._root.handlers), self._root.level, logging.root.manager.disable
         self._streams = sys.stdin, sys.stdout, sys.stderr
@@ -61,8 +62,9 @@ class ProcessState:
         sys.excepthook, threading.excepthook, sys.displayhook = self._hooks
 
     def _restore_signals(self) -> None:
-        for number, handler in self._handlers.items():
-            if signal.getsignal(number) is not handler and handler is not None:
+        now = _signal.getsignal
+        for number, handler in self._handlers:
+            if now(number) != handler and handler is not None:
                 signal.signal(number, handler)
         signal.setitimer(signal.ITIMER_REAL, 0)
         if signal.pthread_sigmask(signal.SIG_BLOCK, ()):
@@ -83,10 +85,10 @@ class ProcessState:
         _flush(sys.stderr)
 
     def _restore_environment(self) -> None:
-        if os.environ != self._environ:
-            for name in [name for name in os.environ if name not in self._environ]:
-                del os.environ[name]
-            os.environ.update(self._environ)
+        if _environment() != self._environ:
+            for name in [name for name in os.environb if name not in self._environ]:
+                del os.environb[name]
+            os.environb.update(self._environ)
         if sys.argv != self._argv:
             sys.argv = list(self._argv)
         if sys.path != self._path:
@@ -113,6 +115,12 @@ def open_streams() -> tuple[Any, Any]:
     err = open(2, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
     faulthandler.enable(err)
     return out, err
+
+
+def _environment() -> Mapping[bytes, bytes]:
+    """The variables as the dict below os.environ, which compares twenty times faster."""
+    data: Mapping[bytes, bytes] = getattr(os.environ, "_data", os.environb)
+    return data
 
 
 def _flush(stream: Any) -> None:

@@ -84,7 +84,7 @@ class SlotLine:
 
     def send(self, order: Order) -> None:
         """Send the order down, in parts as the slot takes it."""
-        data = pack(_encode(_wire(order)))
+        data = pack(_encode(order.to_wire()))
         if self._unsent:
             self._unsent += data
             return
@@ -140,8 +140,3 @@ class SlotLine:
         self._line.close()
         os.close(self._out)
         os.close(self._err)
-
-
-def _wire(order: Order) -> dict[str, Any]:
-    """Order.to_wire, with the records in it left to msgspec, which is faster."""
-    return order.to_wire()

@@ -16,7 +16,8 @@ from treadle.engine.local.process_tree import MARK_VARIABLE
 
 _PACKAGE_PARENT = str(Path(__file__).parents[3])
 _PROGRAM = (
-    "import sys\n"
+    "import gc, sys\n"
+    "gc.disable()\n"  # while importing, it only costs time
     "if sys.argv[3] not in sys.path: sys.path.append(sys.argv[3])\n"
     "from treadle.engine.local.fork_server import main\n"
     "main()\n"

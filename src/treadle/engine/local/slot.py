@@ -26,15 +26,23 @@ class Slot:
         self._line = line
         self._lock = threading.Lock()
         self._pid = os.getpid()
+        self._fresh = True
+        self._mask: set[int] = set()
         self._interruptible = self._sending = self._terminated = False
         signal.signal(signal.SIGTERM, self._on_sigterm)
-        os.register_at_fork(after_in_child=self._on_fork)
+        os.register_at_fork(
+            before=self._before_fork,
+            after_in_parent=self._after_fork,
+            after_in_child=self._after_fork_in_child,
+        )
         self._state = ProcessState()
 
     # channel
 
     def started(self) -> None:
-        self._send(["s", self._pid])
+        if self._fresh:  # the owner says it for a warm slot, as soon as it sends the order
+            self._fresh = False
+            self._send(["s", self._pid])
 
     def metric(self, name: str, value: float, step: int | None) -> None:
         self._send(["m", name, frames.number(value), step])
@@ -77,7 +85,10 @@ class Slot:
 
     def _end(self, report: Report) -> None:
         """Leave nothing of the job behind, then say that it is over."""
-        self._state.restore()
+        try:
+            self._state.restore()
+        except OSError:  # our copies of the standard streams were closed
+            os._exit(frames.LINE_LOST)
         process_tree.flush_c_buffers()
         self._send(["e", report.to_wire(), _left_behind(), resident_bytes()])
 
@@ -102,10 +113,18 @@ class Slot:
         if self._interruptible and not self._sending:  # never cut a frame in two
             raise Terminated
 
-    def _on_fork(self) -> None:
-        """In a child of the job: SIGTERM ends it as it ends any process."""
+    def _before_fork(self) -> None:
+        """Hold SIGTERM back: Python would forget one that came before the child is set up."""
+        self._mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM,))
+
+    def _after_fork(self) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._mask)
+
+    def _after_fork_in_child(self) -> None:
+        """In a child of the job SIGTERM ends it, as it ends any process."""
         if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self._after_fork()
 
 
 def _left_behind() -> str:
@@ -137,8 +156,15 @@ def run(line_fd: int, out_fd: int, err_fd: int, *, server: int, cpus: float) -> 
     except Terminated:
         code = 128 + signal.SIGTERM
     finally:
+        _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process here and now, telling of an error of our own in the job's output."""
+    try:
         if code == 1:
             sys.excepthook(*sys.exc_info())
         sys.stdout.flush()
         sys.stderr.flush()
+    finally:
         os._exit(code)
