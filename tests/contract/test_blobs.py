@@ -1,6 +1,7 @@
 """What every BlobStore keeps, whatever it stores in."""
 
 import threading
+from array import array
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,6 +66,13 @@ def test_the_cut_into_parts_does_not_matter(
     assert blobs.open(digest) == b"".join(parts)
     assert digest == blake3(b"".join(parts)).hexdigest()
     assert size == len(b"".join(parts))
+
+
+def test_parts_are_counted_in_bytes_whatever_they_hold(blobs: BlobStore) -> None:
+    digest, size = blobs.put([memoryview(array("d", [1.5, 2.5])), bytearray(b"x")])
+
+    assert size == blobs.size(digest) == 17
+    assert blobs.open(digest) == array("d", [1.5, 2.5]).tobytes() + b"x"
 
 
 def test_thousands_of_small_parts_are_stored(blobs: BlobStore) -> None:

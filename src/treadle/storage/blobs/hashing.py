@@ -27,7 +27,7 @@ def batches(parts: Iterable[bytes | memoryview]) -> Iterator[Batch]:
     batch: Batch = []
     room = BATCH_BYTES
     for part in parts:
-        left = memoryview(part)
+        left = memoryview(part).cast("B")
         while left:
             piece, left = left[:room], left[room:]
             batch.append(piece)

@@ -37,9 +37,9 @@ class ObjectBlobs:
         again = list(parts) if isinstance(parts, Iterator) else parts
         size_bytes = 0
         hasher = blake3()
-        for part in again:
-            hasher.update(part)
-            size_bytes += len(part)
+        for piece in chain.from_iterable(batches(again)):
+            hasher.update(piece)
+            size_bytes += len(piece)
         digest = hasher.hexdigest()
         whole = size_bytes <= _WHOLE_BYTES
         data = b"".join(again) if whole else chain.from_iterable(batches(again))
