@@ -1,0 +1,106 @@
+"""Pipelines that tests of the doors and of the client run."""
+
+import os
+import sys
+from pathlib import Path
+
+import treadle
+from treadle import pipeline, tool
+
+
+@tool
+def add(a: int, b: int = 1) -> int:
+    return a + b
+
+
+@tool
+def announce(text: str) -> str:
+    print(text)
+    print("to stderr", file=sys.stderr)
+    return text
+
+
+@tool
+def measure(value: float) -> float:
+    treadle.log_metric("loss", value, step=1)
+    treadle.log_metric("loss", float("inf"), step=2)
+    treadle.progress(1, 2)
+    return value
+
+
+@tool
+def raise_error(text: str = "nope") -> None:
+    raise ValueError(text)
+
+
+@tool
+def die() -> None:
+    print("last words", flush=True)
+    os._exit(7)
+
+
+@tool
+def hold(gate: str, value: int = 0) -> int:
+    """Wait until somebody writes to the named pipe."""
+    print("holding", flush=True)
+    Path(gate).read_bytes()
+    return value
+
+
+@tool
+def blob(size: int) -> bytes:
+    return b"x" * size
+
+
+@tool
+def write_file(text: str) -> Path:
+    path = Path("made.txt")
+    path.write_text(text)
+    return path
+
+
+@pipeline
+def sums(start: int = 1):
+    """Add up."""
+    first = add(start)
+    return {"first": first, "both": [add(first, 10), "constant"]}
+
+
+@pipeline
+def talking(text: str = "hello"):
+    return announce(text)
+
+
+@pipeline
+def measuring(value: float = 0.5):
+    return measure(value)
+
+
+@pipeline
+def failing():
+    return add(raise_error(), 1)  # type: ignore[arg-type]
+
+
+@pipeline
+def dying():
+    return die()
+
+
+@pipeline
+def holding(gate: str, value: int = 0):
+    return hold(gate, value)
+
+
+@pipeline
+def large(size: int = 300_000):
+    return blob(size)
+
+
+@pipeline
+def filing(text: str = "inside"):
+    return write_file(text)
+
+
+@pipeline
+def wide(count: int = 20):
+    return [add(i) for i in range(count)]
