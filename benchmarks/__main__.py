@@ -1,6 +1,7 @@
 """`python -m benchmarks`: measure Treadle beside its peers and print the table."""
 
 import argparse
+import signal
 import sys
 
 from benchmarks import report
@@ -47,6 +48,8 @@ def measured(rows: list[Row], *, ours_only: bool, repeats: int) -> list[report.L
 
 def main() -> int:
     chosen = parsed()
+    # A terminated benchmark takes the script that it is measuring with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if chosen.latest:
         lines = report.latest()
     else:

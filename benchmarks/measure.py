@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -94,9 +95,11 @@ def _environment(scratch: str) -> dict[str, str]:
 
 
 def _listen(process: subprocess.Popen[bytes], start: float) -> tuple[dict[str, Any] | None, float]:
-    """The result line, and how long it took to come; waits for the end of the process."""
+    """The result line, and how long it took to come; the process has ended on return."""
     said, elapsed = None, 0.0
-    killer = _killing_later(process)
+    too_long = threading.Timer(TIMEOUT_SECONDS, _kill, [process])
+    too_long.daemon = True
+    too_long.start()
     assert process.stdout is not None
     try:
         for line in process.stdout:
@@ -104,22 +107,18 @@ def _listen(process: subprocess.Popen[bytes], start: float) -> tuple[dict[str, A
                 said, elapsed = json.loads(line), time.perf_counter() - start
         process.wait()
     finally:
-        killer.cancel()
+        too_long.cancel()
+        _kill(process)
         process.stdout.close()
     return (said if process.returncode == 0 else None), elapsed
 
 
-def _killing_later(process: subprocess.Popen[bytes]) -> Any:
-    import threading
-
-    def kill() -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the script and its group, if it has not ended."""
+    if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-
-    timer = threading.Timer(TIMEOUT_SECONDS, kill)
-    timer.daemon = True
-    timer.start()
-    return timer
+        process.wait()
 
 
 def _why(errors: Path, code: int) -> str:
