@@ -21,7 +21,7 @@ def small(effects: str, name: str, n: int) -> int:
         if os.fork() == 0:
             time.sleep(600)
         os._exit(0)
-    time.sleep(random.random() / 100)
+    time.sleep(0.3 if n % 50 == 7 else random.random() / 100)
     with Path(effects, name).open("a") as trace:
         trace.write(f"{n}\n")
     return n
