@@ -31,7 +31,14 @@ def codes_of(traced: Traced) -> dict[str, Code]:
 
 def functions_of(traced: Traced) -> dict[str, Any]:
     (digest,) = {code.digest for code in codes_of(traced).values() if code.kind == "value"}
-    functions: dict[str, Any] = pickle.loads(traced.blobs[digest])
+    return unpickled(traced.blobs[digest])
+
+
+def unpickled(data: bytes) -> dict[str, Any]:
+    """As a worker does, undoing what that leaves in the process."""
+    finders = list(sys.meta_path)
+    functions: dict[str, Any] = pickle.loads(data)
+    sys.meta_path[:] = finders
     return functions
 
 
@@ -205,9 +212,34 @@ def test_a_scripts_functions_take_their_sibling_modules_along_by_value(
     assert told["where"] == "script.py:18"
     assert told["registered"] == []
     assert "helper" not in sys.modules
-    functions = pickle.loads(bytes.fromhex(told["blob"]))  # here, where no helper is to be had
+    functions = unpickled(bytes.fromhex(told["blob"]))  # here, where no helper is to be had
     assert functions["outer"](2) == (6 + 100 + 1, 4)
     assert "helper" not in sys.modules
+
+
+def test_what_a_script_imports_later_is_found_beside_it(write: Write, python: Python) -> None:
+    write("later.py", "VALUE = 5")
+    write("package/__init__.py", "")
+    write("package/inner.py", "VALUE = 6")
+    write(
+        "script.py",
+        """
+        from treadle import pipeline, tool
+        @tool
+        def late():
+            import later
+            from package import inner
+            return later.VALUE + inner.VALUE
+        @pipeline
+        def p():
+            return late()
+        print(next(iter(p.trace().blobs.values())).hex())
+        """,
+    )
+    blob = python("script.py").strip()
+
+    other = "import pickle, sys; f = pickle.loads(bytes.fromhex(sys.argv[1])); print(f['late']())"
+    assert python("-I", "-c", other, blob) == "11\n"
 
 
 def test_a_prompt_has_no_file_and_works_in_its_folder(python: Python, tmp_path: Path) -> None:

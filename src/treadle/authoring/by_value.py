@@ -11,6 +11,7 @@ from typing import Any
 import cloudpickle
 
 from treadle.authoring.origins import file_of, is_installed
+from treadle.authoring.siblings import own_folders, with_siblings
 from treadle.authoring.tools import ToolFunction
 from treadle.errors import InvalidDefinition
 
@@ -50,6 +51,16 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # it comes without t
         return super().reducer_override(obj) if by_value is None else by_value(obj)
 
 
+class _Functions:
+    """Pickled, it comes back as the plain dict."""
+
+    def __init__(self, functions: dict[str, Any]) -> None:
+        self.functions = functions
+
+    def __reduce__(self) -> Any:
+        return with_siblings, (own_folders(), self.functions)
+
+
 def blob(tools: Mapping[str, ToolFunction[..., Any]]) -> bytes:
     """A cloudpickle of {entry: function}.
 
@@ -67,7 +78,7 @@ def blob(tools: Mapping[str, ToolFunction[..., Any]]) -> bytes:
 
 def _pickled(tools: Mapping[str, ToolFunction[..., Any]]) -> bytes:
     buffer = io.BytesIO()
-    _Pickler(buffer).dump({entry: _callable(tool) for entry, tool in tools.items()})
+    _Pickler(buffer).dump(_Functions({entry: _callable(tool) for entry, tool in tools.items()}))
     return buffer.getvalue()
 
 
