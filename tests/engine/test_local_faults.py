@@ -136,7 +136,7 @@ def test_a_timeout_holds_while_the_module_is_still_loading(bench: Workbench) -> 
     digest, _ = bench.blobs.put([cloudpickle.dumps({"slow": Slow()})])
 
     async def scene(floor: Floor) -> Story:
-        return await floor.run("slow", digest=digest, timeout_seconds=0.2)  # type: ignore[arg-type]
+        return await floor.run("slow", digest=digest, timeout_seconds=0.2)
 
     assert bench.play(scene).failure.type == FailureType.TIMEOUT
 

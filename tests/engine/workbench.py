@@ -84,7 +84,7 @@ class Floor:
                 self.stories.setdefault(note.attempt, Story()).notes.append(note)
             self._news.set()
 
-    def start(self, function: Callable[..., Any], *args: Any, **wanted: Any) -> AttemptKey:
+    def start(self, function: Callable[..., Any] | str, *args: Any, **wanted: Any) -> AttemptKey:
         order = self.bench.order(function, *args, **wanted)
         self.engine.start(order)
         return order.attempt
@@ -111,7 +111,7 @@ class Floor:
             story.result = load_value(self.bench.blobs, story.report.outputs[DEFAULT_OUTPUT])
         return story
 
-    async def run(self, function: Callable[..., Any], *args: Any, **wanted: Any) -> Story:
+    async def run(self, function: Callable[..., Any] | str, *args: Any, **wanted: Any) -> Story:
         return await self.ended(self.start(function, *args, **wanted))
 
     def story(self, key: AttemptKey) -> Story:

@@ -1,6 +1,7 @@
 """Exceptions as text: what the user's code raised, told without needing the user's classes."""
 
 import contextlib
+import errno
 import os
 import signal
 import threading
@@ -11,12 +12,14 @@ from types import FrameType
 from treadle.errors import CodecError, StorageFull, TreadleError
 from treadle.model.records import Failure, FailureType
 
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_LIBRARY = os.path.dirname(os.__file__)
 _OURS = (
-    os.path.dirname(os.path.abspath(__file__)) + os.sep,
-    os.path.join(os.path.dirname(os.__file__), "asyncio") + os.sep,
+    *(os.path.join(_PACKAGE, room, "") for room in ("runtime", "codecs", "storage")),
+    *(os.path.join(_LIBRARY, package, "") for package in ("asyncio", "importlib")),
     "<frozen importlib",
     "<frozen runpy",
-)
+)  #: where frames come from that are not the user's
 _MESSAGE_CHARACTERS, _HEAD_CHARACTERS, _TAIL_CHARACTERS = 500, 16_000, 32_000
 _FORMAT_SECONDS = 2.0
 
@@ -107,6 +110,8 @@ def _one_line(error: BaseException, told: traceback.TracebackException) -> str:
     if isinstance(error, SystemExit):
         return f"The function called sys.exit({_exit_text(error)})."
     name = _name_of(error)
+    if isinstance(error, TreadleError):
+        return error.message.partition("\n")[0][:_MESSAGE_CHARACTERS]
     lines = [line for text in told.format_exception_only() for line in text.splitlines()]
     line = next((line for line in lines if line.startswith(name)), name)
     return line if len(line) <= _MESSAGE_CHARACTERS else line[: _MESSAGE_CHARACTERS - 3] + "..."
@@ -146,6 +151,8 @@ def _hint_for(error: BaseException) -> str:
             f"Install the package that provides {top!r} in the environment that runs the job; if "
             f"{top!r} is a file of yours, keep it beside the file that defines the pipeline."
         )
-    if isinstance(error, OSError) and error.errno == 28:
+    if isinstance(error, TreadleError):
+        return _clean(error.hint)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk the code writes to is full: make room, then retry."
     return ""

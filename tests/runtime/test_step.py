@@ -1,0 +1,85 @@
+"""`treadle.step` inside and outside of a job."""
+
+import logging
+import subprocess
+import sys
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from treadle import step
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.metrics: list[tuple[str, float, int | None]] = []
+        self.steps: list[tuple[float, float | None]] = []
+
+    def metric(self, name: str, value: float, step: int | None) -> None:
+        self.metrics.append((name, value, step))
+
+    def progress(self, done: float, total: float | None) -> None:
+        self.steps.append((done, total))
+
+
+def test_outside_a_job_everything_works_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "treadle.step")
+    step.log_metric("loss", 0.5, step=2)
+    step.progress(1, 4)
+    assert [record.getMessage() for record in caplog.records] == [
+        "loss = 0.5 (step 2)",
+        "progress: 1.0 of 4.0",
+    ]
+    assert step.attempt_number() == 1
+    assert step.scratch_dir().is_dir()
+    assert step.scratch_dir() == step.scratch_dir()
+    step.scratch_dir().rmdir()
+
+
+@pytest.mark.parametrize("value", [1, 0.5, np.float32(0.5), np.int64(3), Decimal("1.5")])
+def test_real_numbers_of_all_kinds_are_metrics(value: object) -> None:
+    ear = Ear()
+    step.enter(step.CurrentJob(ear, 1, ""))
+    try:
+        step.log_metric("x", value, step=np.int64(1))  # type: ignore[arg-type]
+    finally:
+        step.enter(None)
+    assert ear.metrics == [("x", float(value), 1)]  # type: ignore[arg-type]
+    assert type(ear.metrics[0][1]) is float
+
+
+@pytest.mark.parametrize("value", ["1", 1j, None, [1], True])
+def test_other_values_are_refused_by_name(value: object) -> None:
+    with pytest.raises(TypeError, match=rf"'x' must be a real number, not {type(value).__name__}"):
+        step.log_metric("x", value)  # type: ignore[arg-type]
+
+
+def test_a_metric_needs_a_name_and_a_whole_step() -> None:
+    with pytest.raises(TypeError, match="name"):
+        step.log_metric(1, 1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="step"):
+        step.log_metric("x", 1, step=1.5)  # type: ignore[arg-type]
+
+
+def test_progress_in_a_tight_loop_is_thinned_out_but_the_last_is_told() -> None:
+    ear = Ear()
+    job = step.CurrentJob(ear, 1, "")
+    for done in range(1001):
+        job.progress(done, 1000)
+    job.finish()
+    job.finish()
+    assert ear.steps[0] == (0, 1000)
+    assert ear.steps[-1] == (1000, 1000)
+    assert len(ear.steps) < 50
+
+
+def test_importing_it_loads_nothing_but_the_standard_library() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import treadle.step; "
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before})"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert set(ran.stdout.split()) - set(sys.stdlib_module_names) == {"treadle"}
