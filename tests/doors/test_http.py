@@ -1,0 +1,179 @@
+"""The routes, one by one, as JSON."""
+
+import json
+
+import pytest
+from blake3 import blake3
+
+import flows
+from samples import a_submission, a_tool
+from treadle.model import bindings
+from treadle.model.records import Code
+from treadle.model.wire import to_wire
+
+STEP = a_tool("sqrt", code=Code(kind="snapshot", digest="", entry="math:sqrt"))
+
+
+def problem_of(response, status):
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    document = response.json()
+    assert document["status"] == status
+    assert document["title"]
+    assert document["type"].startswith("urn:treadle:error:")
+    return document
+
+
+def test_health(http):
+    health = http.get("/health").json()
+    assert health["status"] == "ok"
+    assert health["slots"] == {"total": 2, "busy": 0}
+    assert health["owner"].startswith("own_")
+
+
+def test_a_blob_is_put_asked_for_and_read(http, stored):
+    # Given bytes of more than one piece
+    data = bytes(range(256)) * 10_000
+    digest = stored(data)
+    # Then they come back whole, and HEAD tells their size
+    answer = http.get(f"/blobs/{digest}")
+    assert answer.content == data
+    assert answer.headers["etag"] == f'"{digest}"'
+    assert http.head(f"/blobs/{digest}").headers["content-length"] == str(len(data))
+    other = blake3(b"other").hexdigest()
+    answer = http.post("/blobs/missing", json={"digests": [digest, other]})
+    assert answer.json() == {"missing": [other]}
+
+
+def test_an_empty_blob_is_a_blob(http, stored):
+    assert http.get(f"/blobs/{stored(b'')}").content == b""
+
+
+def test_bytes_under_a_wrong_digest_are_refused(http):
+    wrong = blake3(b"something else").hexdigest()
+    assert problem_of(http.put(f"/blobs/{wrong}", content=b"x"), 400)["code"] == "request.invalid"
+    assert problem_of(http.get(f"/blobs/{wrong}"), 404)["code"] == "blob.missing"
+    assert "no digest" in problem_of(http.put("/blobs/abc", content=b"x"), 400)["detail"]
+
+
+def test_a_snapshot_is_kept_once_all_its_files_are_there(http, stored):
+    content = b"x = 1\n"
+    files = {"a.py": [blake3(content).hexdigest(), len(content), 0o644]}
+    told = http.post("/snapshots", json={"files": files}).json()
+    assert told == {"digest": None, "missing": [files["a.py"][0]]}
+    stored(content)
+    told = http.post("/snapshots", json={"files": files}).json()
+    assert told["missing"] == []
+    manifest = http.get(f"/blobs/{told['digest']}").content
+    assert json.loads(manifest) == {"files": files}
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../up.py", "a/../../b.py", ""])
+def test_a_snapshot_cannot_lead_out_of_its_folder(http, path):
+    digest = blake3(b"").hexdigest()
+    answer = http.post("/snapshots", json={"files": {path: [digest, 0, 0o644]}})
+    assert "leads out" in problem_of(answer, 400)["detail"]
+
+
+def test_a_call_is_a_job_without_a_run(http):
+    body = {"tool": to_wire(STEP), "arguments": {"x": bindings.to_wire(bindings.Value(9))}}
+    answer = http.post("/calls", json=body)
+    assert answer.status_code == 201
+    job = answer.json()
+    assert answer.headers["location"] == f"/api/v1/jobs/{job['id']}"
+    ended = http.get(f"/jobs/{job['id']}", params={"wait": 30}).json()
+    assert ended["run_id"] is None
+    assert ended["attempts"][0]["number"] == 1
+
+
+def test_a_run_is_posted_waited_for_and_looked_into(http):
+    submission = a_submission({"a": [], "b": ["a"]})
+    answer = http.post("/runs", json=to_wire(submission))
+    assert answer.status_code == 201
+    run_id = answer.json()["id"]
+    assert answer.headers["location"] == f"/api/v1/runs/{run_id}"
+    run = http.get(f"/runs/{run_id}", params={"wait": 30}).json()
+    assert run["state"] == "failed"  # math has no function called work
+    assert [job["step"] for job in run["jobs"]] == ["a", "b"]
+    assert run["edges"] == [[run["jobs"][0]["id"], run["jobs"][1]["id"]]]
+    short = http.get(f"/runs/{run_id}", params={"jobs": "false"}).json()
+    assert "jobs" not in short
+    given = http.get(f"/runs/{run_id}", params={"arguments": "true"}).json()["arguments"]
+    assert given[run["jobs"][1]["id"]] == {"from_a": ["output", "a", "result"]}
+    again = http.post(f"/runs/{run_id}/retry")
+    assert again.status_code == 201
+    http.get(f"/runs/{again.json()['id']}", params={"wait": 30})
+    assert http.delete(f"/runs/{run_id}").status_code == 204
+    assert problem_of(http.get(f"/runs/{run_id}"), 404)["code"] == "not_found"
+
+
+def test_an_output_tells_its_codec_and_media_type(client, http):
+    run = client.run(flows.talking, text="well")
+    answer = http.get(f"/jobs/{run['announce'].job_id}/outputs/result")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["treadle-codec"] == "json"
+    assert answer.json() == "well"
+
+
+def test_a_log_is_read_in_parts(client, http):
+    run = client.run(flows.talking, text="well")
+    answer = http.get(f"/jobs/{run['announce'].job_id}/log", params={"offset": 2, "limit": 4})
+    assert answer.content == b"ll\nt"
+    assert answer.headers["treadle-log-size"] == str(len(b"well\nto stderr\n"))
+
+
+def test_events_are_sent_with_their_numbers_and_taken_up_again(client, http):
+    run = client.run(flows.talking)
+    text = http.get(f"/runs/{run.id}/events").text
+    blocks = [block.split("\n") for block in text.strip().split("\n\n")]
+    assert [block[0] for block in blocks] == [f"id: {i}" for i in range(1, len(blocks) + 1)]
+    assert all(block[1].startswith("data: {") for block in blocks)
+    last = http.get(f"/runs/{run.id}/events", headers={"last-event-id": str(len(blocks) - 1)})
+    assert last.text.startswith(f"id: {len(blocks)}\n")
+
+
+@pytest.mark.parametrize(
+    "method, path, body, status, says",
+    [
+        ("GET", "/nothing", None, 404, "There is no GET"),
+        ("POST", "/health", None, 404, "There is no POST"),
+        ("POST", "/runs", b"{", 400, "not valid JSON"),
+        ("POST", "/runs", b"[]", 400, "must be a JSON object"),
+        ("POST", "/runs", b'{"pipelin": 1}', 400, "Unknown field 'pipelin'"),
+        ("POST", "/runs", b"{}", 400, "'pipeline' is missing"),
+        ("GET", "/runs?limit=few", None, 400, "limit='few'"),
+        ("GET", "/runs?label=ada", None, 400, "expected key=value"),
+        ("GET", "/runs?stat=failed", None, 400, "no parameter 'stat'"),
+        ("GET", "/jobs/job_zzzz", None, 404, "no job"),
+        ("POST", "/gc", b'{"retention_days": -1}', 400, "retention_days"),
+        ("POST", "/gc", b'{"dry_run": "yes"}', 400, "dry_run"),
+    ],
+)
+def test_a_mistake_is_answered_by_a_problem_that_names_it(http, method, path, body, status, says):
+    assert says in problem_of(http.request(method, path, content=body), status)["detail"]
+
+
+def test_a_misspelt_field_gets_a_hint(http):
+    document = problem_of(http.post("/runs", json={"pipelin": 1}), 400)
+    assert document["hint"] == "Did you mean 'pipeline'?"
+
+
+def test_a_body_over_the_limit_is_refused(http):
+    body = b'{"x": "' + b"x" * 1_000_001 + b'"}'
+    assert problem_of(http.post("/runs", content=body), 413)["code"] == "too_large"
+    # whether its length is announced or not
+    assert problem_of(http.post("/runs", content=iter([body])), 413)["code"] == "too_large"
+
+
+def test_an_unknown_code_blob_is_named_at_submit(http):
+    missing = Code(kind="value", digest="ab" * 32, entry="f")
+    submission = a_submission({"a": []})
+    tool = {**to_wire(submission)["pipeline"]["tools"][0], "code": to_wire(missing)}
+    wire = to_wire(submission)
+    wire["pipeline"]["tools"] = [tool]
+    assert problem_of(http.post("/runs", json=wire), 404)["code"] == "blob.missing"
+
+
+def test_a_cycle_is_refused_as_it_is(http):
+    wire = to_wire(a_submission({"a": ["b"], "b": ["a"]}))
+    assert "circle" in problem_of(http.post("/runs", json=wire), 422)["detail"]
