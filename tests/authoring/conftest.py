@@ -13,7 +13,8 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a source file below the test's folder."""
+    """Write a source file below the test's folder, which is a project of its own."""
+    (tmp_path / "treadle.toml").touch()
 
     def write(name: str, source: str) -> Path:
         path = tmp_path / name
@@ -26,7 +27,8 @@ def write(tmp_path: Path) -> Write:
 
 @pytest.fixture
 def python(tmp_path: Path) -> Callable[..., str]:
-    """Run Python in the test's folder and return what it printed."""
+    """Run Python in the test's folder, a project, and return what it printed."""
+    (tmp_path / "treadle.toml").touch()
 
     def run(*args: str, stdin: str | None = None) -> str:
         done = subprocess.run(

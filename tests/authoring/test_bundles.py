@@ -173,10 +173,16 @@ def test_an_unreadable_module_is_named(nobodys_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("none.py", "there is no file"), ("notes.txt", "is not a Python file")]
+    ("name", "message"),
+    [
+        ("none.py", "there is no file"),
+        ("notes.txt", "is not a Python file"),
+        ("v1.2.py", "a module's name has no dots"),
+    ],
 )
 def test_what_is_no_python_file_is_refused(write: Write, name: str, message: str) -> None:
     folder = write("notes.txt", "").parent
+    write("v1.2.py", "")
 
     with pytest.raises(InvalidDefinition, match=message):
         bundle(folder / name)

@@ -126,6 +126,15 @@ TWO = PIPELINE + PIPELINE[PIPELINE.index("@pipeline") :].replace("main", "other"
             "{f}:2: {m} cannot be imported: ZeroDivisionError: division by zero",
         ),
         ("import nowhere_to_be_found", None, "{f}:1: {m} cannot be imported: ModuleNotFoundError"),
+        (PIPELINE + "main.run()", None, "{f}:21: main.run() is called while the file is loaded"),
+        (
+            PIPELINE
+            + PIPELINE[PIPELINE.index("@pipeline") :]
+            .replace("def main", "def other")
+            .replace("(con", "(name='main', con"),
+            None,
+            "{f}:21: two pipelines are called 'main' (the other at {f}:16)",
+        ),
         ("raise SystemExit(3)", None, "{f}:1: {m} cannot be imported: SystemExit: 3"),
         ("from treadle import tool\n@tool(cpu=1)\ndef f(): ...", None, "{f}:2: tool 'f': there is"),
     ],

@@ -192,6 +192,15 @@ def test_a_pipeline_inside_a_pipeline_places_its_steps_under_its_name() -> None:
     assert list(steps_of(traced)) == ["load", "inner/train", "inner-2/train", "train", "best"]
 
 
+def test_a_run_cannot_be_started_inside_a_pipeline() -> None:
+    @pipeline
+    def outer() -> Any:
+        return compare.run()
+
+    with pytest.raises(InvalidDefinition, match=r"run\(\) is called inside a pipeline\. Call comp"):
+        outer.trace()
+
+
 def test_a_pipeline_without_steps_is_refused() -> None:
     @pipeline
     def empty(count: int = 0) -> Any:

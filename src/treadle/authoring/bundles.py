@@ -55,6 +55,10 @@ def bundle(file: Path) -> Bundle:
         raise InvalidDefinition(f"there is no file {places.shown(str(file))}.")
     if file.suffix not in importlib.machinery.SOURCE_SUFFIXES:
         raise InvalidDefinition(f"{file.name} is not a Python file.", hint="Name a .py file.")
+    if "." in file.stem:
+        raise InvalidDefinition(
+            f"{file.name} cannot be imported: a module's name has no dots.", hint="Rename it."
+        )
     root = file.parent
     while (root / "__init__.py").is_file():
         root = root.parent

@@ -1,4 +1,4 @@
-"""Which trace is under way; tools ask it at each call."""
+"""Which trace is under way, and whether a file is being loaded; tools and pipelines ask."""
 
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
@@ -21,3 +21,4 @@ class Tracer(Protocol):
 
 
 current: ContextVar[Tracer | None] = ContextVar("treadle_trace", default=None)
+loading: ContextVar[bool] = ContextVar("treadle_loading", default=False)

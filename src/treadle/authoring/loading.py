@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from treadle.authoring import places
+from treadle.authoring import context, places
 from treadle.authoring.code import CodeChooser, Snapshot
 from treadle.authoring.origins import file_of, is_installed
 from treadle.authoring.parameters import from_text
@@ -117,13 +117,18 @@ def choose(module: ModuleType, name: str | None) -> AnyPipeline:
 
 def _found(module: ModuleType, kind: type[Any]) -> dict[str, Any]:
     """Those defined in the module by name; only if there are none, those it imports."""
-    all_found = {
-        value.name: value
-        for value in vars(module).values()
-        if isinstance(value, kind) and getattr(value, "original", value) is value
-    }
-    own = {name: value for name, value in all_found.items() if value.__module__ == module.__name__}
-    return own or all_found
+    every = dict.fromkeys(value for value in vars(module).values() if isinstance(value, kind))
+    found = [value for value in every if getattr(value, "original", value) is value]
+    found = [value for value in found if value.__module__ == module.__name__] or found
+    by_name = {value.name: value for value in found}
+    for value in found:
+        if kind is PipelineFunction and by_name[value.name] is not value:
+            raise InvalidDefinition(
+                f"two pipelines are called {value.name!r} (the other at {value.where}).",
+                where=by_name[value.name].where,
+                hint="Give one of them another name.",
+            )
+    return by_name
 
 
 def import_module(name: str, shown_dir: str = "") -> ModuleType:
@@ -132,6 +137,7 @@ def import_module(name: str, shown_dir: str = "") -> ModuleType:
     Raises InvalidDefinition that shows the file and line of what went wrong in it.
     """
     with places.standing_for(sys.path[0], shown_dir):
+        token = context.loading.set(True)
         try:
             module = importlib.import_module(name)
         except TreadleError:
@@ -144,6 +150,8 @@ def import_module(name: str, shown_dir: str = "") -> ModuleType:
             if isinstance(error, KeyboardInterrupt):
                 raise
             raise _import_failure(name, error) from error
+        finally:
+            context.loading.reset(token)
     file = file_of(module)
     if file is None or is_installed(name, file):
         raise InvalidDefinition(

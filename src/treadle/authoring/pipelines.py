@@ -73,6 +73,7 @@ class PipelineFunction(Generic[P, R]):
 
     def run(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Run durably, wait for the end, and return the run (`treadle.client.Run`)."""
+        _check_may_start(self, "run")
         # The door is above this room: known only when somebody walks through it.
         from treadle.server.embedded import default_client  # noqa: PLC0415
 
@@ -80,6 +81,7 @@ class PipelineFunction(Generic[P, R]):
 
     def submit(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Start a durable run and return it at once (`treadle.client.Run`)."""
+        _check_may_start(self, "submit")
         from treadle.server.embedded import default_client  # noqa: PLC0415  as in run
 
         return default_client().submit(self, *args, **kwargs)
@@ -145,3 +147,19 @@ def _check_options(made: PipelineFunction[..., Any], options: PipelineOptions) -
         raise refuse(f"concurrency={made.concurrency!r}: expected at least 1.", "None is no limit.")
     if type(made.priority) is not int:
         raise refuse(f"priority={made.priority!r}: expected a whole number.", "Higher is first.")
+
+
+def _check_may_start(started: PipelineFunction[..., Any], verb: str) -> None:
+    """Refuse to start a run from inside a trace, or from a file that is only being loaded."""
+    if context.current.get() is not None:
+        raise InvalidDefinition(
+            f"{started.name}.{verb}() is called inside a pipeline.",
+            where=places.of_call(),
+            hint=f"Call {started.name}() to have its steps placed there.",
+        )
+    if context.loading.get():
+        raise InvalidDefinition(
+            f"{started.name}.{verb}() is called while the file is loaded to be run.",
+            where=places.of_call(),
+            hint='Put it under if __name__ == "__main__", or run the file with python.',
+        )
