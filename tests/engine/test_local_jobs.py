@@ -213,3 +213,30 @@ def test_many_short_jobs_of_many_codes_all_complete(bench: Workbench) -> None:
         return results
 
     assert bench.play(scene) == [n % 7 for n in range(60)]
+
+
+def test_an_order_larger_than_a_socket_takes_arrives_whole(bench: Workbench) -> None:
+    def size(text: str) -> int:
+        return len(text)
+
+    async def scene(floor: Floor) -> list[int]:
+        code = bench.code(size)
+        return [(await floor.run(size, "x" * n, digest=code)).result for n in (5_000_000, 3)]
+
+    assert bench.play(scene) == [5_000_000, 3]
+
+
+def test_what_earlier_jobs_left_in_memory_does_not_count_against_a_later_limit(
+    bench: Workbench,
+) -> None:
+    def keep(megabytes: int, kept: list[bytearray] = []) -> int:  # noqa: B006 - it is to stay
+        kept.append(bytearray(b"x") * (megabytes * 1_000_000))
+        return os.getpid()
+
+    async def scene(floor: Floor) -> list[Story]:
+        code = bench.code(keep)
+        stories = [await floor.run(keep, n, digest=code) for n in (1, 200)]
+        return [*stories, await floor.run(keep, 1, digest=code, memory_bytes=150_000_000)]
+
+    stories = bench.play(scene)
+    assert [story.report.outcome for story in stories] == ["completed"] * 3

@@ -37,6 +37,8 @@ def report_of(
         return Report(outcome="aborted", peak_memory_bytes=peak, cpu_seconds=cpu)
     if cause == "timeout":
         return _failed(_timeout(execution, certificate), peak)
+    if gone["why"] == "memory" and execution.memory_bytes is None:
+        return LOST  # meant for the job before, which ended at the same moment
     if gone["why"] == "memory":
         return _failed(_over_limit(execution, certificate), peak)
     if said is not None:

@@ -19,25 +19,13 @@ from treadle.engine.local.attempt import RunningAttempt
 from treadle.engine.local.line import Garbled, SlotLine
 from treadle.engine.local.options import LocalOptions
 from treadle.engine.local.server_handle import ForkServerHandle
+from treadle.engine.local.slot_handle import SlotHandle
 from treadle.engine.local.warm_slots import Key, WarmSlots
 from treadle.engine.note_stream import NoteStream
 from treadle.interfaces import Capacity, Engine
 from treadle.model.orders import AttemptKey, Note, Order, Report
 
 _DRAIN_READS = 64
-
-
-class SlotHandle:
-    """A slot as the engine sees it. running: the attempt it performs; ending: asked to die."""
-
-    __slots__ = ("born", "ending", "first_bytes", "jobs", "key", "line", "number", "pid", "running")
-
-    def __init__(self, number: int, key: Key, line: SlotLine, born: float) -> None:
-        self.number, self.key, self.line, self.born = number, key, line, born
-        self.jobs = self.first_bytes = 0
-        self.pid: int | None = None  #: once it has started a job
-        self.running: RunningAttempt | None = None
-        self.ending = False
 
 
 class LocalEngine(Engine):
@@ -99,12 +87,14 @@ class LocalEngine(Engine):
             self._waiting[order.attempt] = order
             return
         key = order.environment, order.code.digest, order.execution.cpus
-        slot = self._warm.take(key) or self._new_slot(key)
+        slot = self._warm_slot(key, order)
+        if slot is None or not slot.line.send(order):
+            slot = self._new_slot(key)
+            slot.line.send(order)
         slot.running = RunningAttempt(order, self._notes)
         self._attempts[order.attempt] = slot
         if order.execution.memory_bytes is not None:
             self._server.ask("watch", slot.number, order.execution.memory_bytes)
-        slot.line.send(order)
         if slot.pid is not None:  # warm: it starts at once, and leaves it to us to say so
             self._started(slot, slot.running, slot.pid)
 
@@ -128,6 +118,15 @@ class LocalEngine(Engine):
 
     # slots
 
+    def _warm_slot(self, key: Key, order: Order) -> SlotHandle | None:
+        """An idle slot for the order; none that earlier jobs have filled much of its memory."""
+        slot = self._warm.take(key)
+        limit = order.execution.memory_bytes
+        if slot is not None and limit is not None and slot.grown_bytes > limit // 8:
+            self._end(slot, 0, "retired")
+            return None
+        return slot
+
     def _new_slot(self, key: Key) -> SlotHandle:
         assert self._server is not None
         self._last_number += 1
@@ -139,10 +138,6 @@ class LocalEngine(Engine):
             lambda: self._line_readable(slot),
             lambda fd, name: self._output_readable(slot, fd, name),
         )
-        if len(self._slots) > 2 * self._options.slot_count:
-            oldest = self._warm.pop_oldest()
-            if oldest is not None:
-                self._end(oldest, 0, "retired")
         return slot
 
     def _end(self, slot: SlotHandle, grace_seconds: float, why: str) -> None:
@@ -231,24 +226,23 @@ class LocalEngine(Engine):
         self, slot: SlotHandle, running: RunningAttempt, left: str, resident_bytes: int
     ) -> None:
         assert running.report is not None
-        slot.jobs += 1
-        slot.first_bytes = slot.first_bytes or resident_bytes
+        slot.performed(resident_bytes)
         if left or slot.ending or running.report.outcome == "aborted":
             self._end(slot, 0, "retired")  # Ended follows when all of it is gone
             return
         self._drain_output(slot)
         self._settle(slot, running.report)
-        if self._worn(slot, resident_bytes):
+        if self._worn(slot):
             self._end(slot, 0, "retired")
         elif (surplus := self._warm.add(slot, slot.key, self._loop.time())) is not None:
             self._end(surplus, 0, "retired")
 
-    def _worn(self, slot: SlotHandle, resident_bytes: int) -> bool:
+    def _worn(self, slot: SlotHandle) -> bool:
         options = self._options
         return (
             slot.jobs >= options.jobs_per_slot
             or self._loop.time() - slot.born > options.slot_age_seconds
-            or resident_bytes - slot.first_bytes > options.slot_growth_bytes
+            or slot.grown_bytes > options.slot_growth_bytes
         )
 
     def _settle(self, slot: SlotHandle, report: Report) -> None:

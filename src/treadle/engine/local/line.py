@@ -82,26 +82,24 @@ class SlotLine:
     def forget_line(self) -> None:
         self.forget(self._line.fileno())
 
-    def send(self, order: Order) -> None:
-        """Send the order down, in parts as the slot takes it."""
-        data = pack(_encode(order.to_wire()))
-        if self._unsent:
-            self._unsent += data
-            return
-        self._send_now(data)
+    def send(self, order: Order) -> bool:
+        """Send the order down, in parts as the slot takes it; False if nobody is there."""
+        return self._send_now(pack(_encode(order.to_wire())))
 
-    def _send_now(self, data: bytes) -> None:
+    def _send_now(self, data: bytes) -> bool:
+        there, sent = True, 0
         try:
             sent = self._line.send(data)
         except BlockingIOError:
-            sent = 0
+            pass
         except OSError:  # the slot is gone: its end is told by the fork server
-            sent = len(data)
+            there, sent = False, len(data)
         waiting, self._unsent = bool(self._unsent), data[sent:]
         if self._unsent and not waiting:
             self._loop.add_writer(self._line.fileno(), self._send_rest)
         elif waiting and not self._unsent:
             self._loop.remove_writer(self._line.fileno())
+        return there
 
     def _send_rest(self) -> None:
         self._send_now(self._unsent)
