@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from treadle.model.records import Event, Job, Run
+from treadle.model.records import Event, Job, Metric, Run
 from treadle.model.states import (
     JOB_ENDS,
     JOB_LEASED,
@@ -23,6 +23,14 @@ from treadle.model.states import (
     RunState,
 )
 
+#: Why a job waits, in words that need no explanation.
+REASONS = {
+    "slot": "waits for a free slot",
+    "backoff": "waits before the next attempt",
+    "limit": "waits for other runs of this pipeline",
+    "build": "waits for its environment",
+    "backend": "waits for the engine to come back",
+}
 Edges = Iterable[tuple[str, str]]  #: (parent job, child job)
 
 
@@ -117,6 +125,13 @@ class Board:
         else:
             self.active.pop(row.job_id, None)
 
+    def measure(self, metrics: Iterable[Metric]) -> None:
+        """Take in all metrics of the run, in the order in which they were logged."""
+        for metric in metrics:
+            row = self.rows.get(metric.job_id)
+            if row is not None:
+                row.metrics[metric.name] = metric.value
+
     def counts(self) -> Counter[JobState]:
         """How many jobs are in each state."""
         return sum(self.tools.values(), Counter())
@@ -124,7 +139,7 @@ class Board:
     def waits_for(self, row: Row, *, most: int = 3) -> str:
         """Why a job that has not started waits, in a few words."""
         if row.state is not JobState.WAITING or row.reason not in ("", "parent", "parents"):
-            return row.reason
+            return REASONS.get(row.reason, row.reason)
         open_ = [self.rows[p].step for p in row.parents if self.rows[p].state not in JOB_ENDS]
         names = ", ".join(open_[:most])
         more = f" and {len(open_) - most} more" if len(open_) > most else ""

@@ -10,7 +10,7 @@ from typing import Any
 from treadle.cli import printing
 from treadle.cli.board import Board
 from treadle.cli.door import Door, Snapshot
-from treadle.cli.inbox import Begin, Finished, Inbox, Message, Notice, Printed
+from treadle.cli.inbox import Begin, Finished, Inbox, Measured, Message, Notice, Printed
 from treadle.cli.live import LiveView
 from treadle.cli.signals import Request, Signals, silence
 from treadle.cli.views import PlainView, QuietView, View
@@ -65,7 +65,7 @@ def follow(door: Door, begin: Begin, view: View, *, what: str) -> Outcome:
 
     what: said until the run exists. Raises what kept the run from beginning.
     """
-    inbox = Inbox(door, begin, with_output=not view.silent)
+    inbox = Inbox(door, begin, silent=view.silent)
     following = _Following(door, inbox, view)
     with Signals(inbox.send):
         try:
@@ -111,6 +111,9 @@ class _Following:
             case Snapshot():
                 self._board = Board(message.run, message.jobs, message.edges)
                 show(self._view.start, self._board)
+            case Measured():
+                if self._board is not None:
+                    self._board.measure(message.metrics)
             case Notice():
                 show(self._view.notice, message.text)
             case Finished():

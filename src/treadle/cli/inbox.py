@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from treadle.cli.door import Door, Snapshot
 from treadle.cli.lines import Lines
 from treadle.cli.signals import Request
-from treadle.model.records import Event, Run
+from treadle.model.records import Event, Metric, Run
 
 LOG_CHUNK_BYTES = 256 * 1024  #: read at a time; when more has piled up, its end is shown
 _ENDED = {"job.completed", "job.failed", "job.gone", "job.retried", "job.lost"}
@@ -21,6 +21,13 @@ class Printed:
 
     job_id: str
     lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """All metrics of the run, once it has ended: the last ones may not have been announced."""
+
+    metrics: list[Metric]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +44,20 @@ class Finished:
     error: BaseException | None = None
 
 
-Message = Run | Snapshot | Event | Printed | Notice | Finished | Request
+Message = Run | Snapshot | Event | Printed | Measured | Notice | Finished | Request
 Begin = Callable[[Door], Run]  #: submit, or find, the run to follow
 
 
 class Inbox:
-    """One stream of messages about one run; `send` may be called from a signal handler."""
+    """One stream of messages about one run; `send` may be called from a signal handler.
 
-    def __init__(self, door: Door, begin: Begin, *, with_output: bool) -> None:
+    silent: only its beginning and its end.
+    """
+
+    def __init__(self, door: Door, begin: Begin, *, silent: bool = False) -> None:
         self._door = door
         self._begin = begin
-        self._with_output = with_output
+        self._silent = silent
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._lines: dict[str, Lines] = {}  # by job id, while it may print
         self._since: datetime | None = None  # when we began to hear of output
@@ -80,14 +90,21 @@ class Inbox:
         try:
             run = self._begin(self._door)
             self.send(run)
-            self.send(self._door.snapshot(run.id))
-            for event in self._door.events(run.id):
-                for printed in self._output_of(event):
-                    self.send(printed)
-                self.send(event)
+            if self._silent:  # events cost the owner, and nobody looks
+                self._door.wait(run.id)
+            else:
+                self._read_events(run)
             self.send(Finished())
         except BaseException as error:  # noqa: BLE001 - the main thread decides what it means
             self.send(Finished(error))
+
+    def _read_events(self, run: Run) -> None:
+        self.send(self._door.snapshot(run.id))
+        for event in self._door.events(run.id):
+            for printed in self._output_of(event):
+                self.send(printed)
+            self.send(event)
+        self.send(Measured(self._door.metrics(run.id)))
 
     def _output_of(self, event: Event) -> Iterator[Printed]:
         """What the job printed since the last look; after its end, the unfinished line too.
@@ -96,7 +113,7 @@ class Inbox:
         is looked at once.
         """
         self._since = self._since or datetime.now(UTC)
-        if not self._with_output or event.job_id is None:
+        if event.job_id is None:
             return
         job_id, known = event.job_id, self._lines.get(event.job_id)
         ended, earlier = event.kind in _ENDED, event.at <= self._since

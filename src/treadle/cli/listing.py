@@ -92,8 +92,8 @@ def show(
     if len(shown) < len(rows):
         say(f"... and {len(rows) - len(shown)} more: treadle show {told.run.id} --all")
     say()
-    for job in [job for job in told.jobs if job.state is JobState.FAILED][: summary.MOST_FAILURES]:
-        summary.tell_failure(job)
+    failed = [job for job in told.jobs if job.state is JobState.FAILED]
+    summary.tell_failures(failed, f"treadle show {told.run.id} --all")
 
 
 def _print_run(run: Run) -> None:

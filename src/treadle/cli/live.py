@@ -29,6 +29,7 @@ _STYLES = {
     RunState.ABORTED: "yellow",
     RunState.ABORTING: "yellow",
 }
+_ENDS_TOLD = (JobState.ABORTED, JobState.COMPLETED, JobState.REUSED, JobState.SKIPPED)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]|[\x00-\x08\x0b-\x1a\x1c-\x1f]")  #: not colours
 
 
@@ -130,7 +131,7 @@ class LiveView(QuietView):
             total, ended = counts.total(), sum(counts[state] for state in JOB_ENDS)
             state = _summary_state(counts, ended, total)
             mark, style = printing.glyph(state, ascii_only=self._ascii)
-            bar = ProgressBar(total=total, completed=ended, width=BAR_WIDTH)
+            bar = _progress_bar(ended, total)
             said = Text(f"{ended}/{total}", justify="right")
             grid.add_row(Text(mark, style), Text(board.labels[tool]), said, bar, _tally(counts))
         active = _grid()
@@ -174,7 +175,7 @@ def cleaned(line: str) -> str:
 
 def _grid() -> Table:
     grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(width=2, justify="right")
+    grid.add_column(width=2, no_wrap=True, justify="right")
     grid.add_column(no_wrap=True, overflow="ellipsis", max_width=32, min_width=8)
     grid.add_column(no_wrap=True, justify="right", min_width=6)
     grid.add_column(no_wrap=True)
@@ -187,10 +188,21 @@ def _bar(row: Row) -> RenderableType | None:
         return None
     if not row.total:
         return Text(printing.number(row.done))
-    bar = ProgressBar(total=row.total, completed=min(row.done, row.total), width=BAR_WIDTH)
+    bar = _progress_bar(min(row.done, row.total), row.total)
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_row(bar, Text(f"{printing.number(row.done)}/{printing.number(row.total)}", "dim"))
     return grid
+
+
+def _progress_bar(done: float, total: float) -> ProgressBar:
+    return ProgressBar(
+        total=total,
+        completed=done,
+        width=BAR_WIDTH,
+        style="bright_black",
+        complete_style="cyan",
+        finished_style="green",
+    )
 
 
 def _tally(counts: dict[JobState, int]) -> Text:
@@ -205,7 +217,8 @@ def _summary_state(counts: dict[JobState, int], ended: int, total: int) -> JobSt
     if counts[JobState.FAILED]:
         return JobState.FAILED
     if ended == total:
-        return JobState.ABORTED if counts[JobState.ABORTED] else JobState.COMPLETED
+        found = [state for state in _ENDS_TOLD if counts[state]]
+        return found[0] if found else JobState.COMPLETED
     return JobState.RUNNING if any(counts[state] for state in JOB_LEASED) else JobState.WAITING
 
 

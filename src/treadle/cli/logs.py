@@ -89,7 +89,7 @@ def _print(step: str, line: str, *, as_json: bool) -> None:
 def _follow_all(door: Door, told: Snapshot, *, as_json: bool) -> None:
     """All steps at once, as it comes; ends with the run."""
     steps = {job.id: job.step for job in told.jobs}
-    reader = Inbox(door, lambda _: told.run, with_output=True)
+    reader = Inbox(door, lambda _: told.run)
     for message in reader.messages():
         if isinstance(message, Printed):
             for line in message.lines:

@@ -35,10 +35,7 @@ def tell(door: Door, run: Run, *, options: str = "") -> None:
         say()
     if run.state is RunState.COMPLETED:
         _tell_output(door, told)
-    for job in failed[:MOST_FAILURES]:
-        tell_failure(job)
-    if len(failed) > MOST_FAILURES:
-        say(f"... and {len(failed) - MOST_FAILURES} more failed steps: treadle show {run.id}\n")
+    tell_failures(failed, f"treadle show {run.id}{options}")
     say(_end(told.run, told.jobs))
     for line in next_steps(told.run, told.jobs, options):
         say(f"  {line}")
@@ -128,13 +125,26 @@ def _tell_output(door: Door, told: Snapshot) -> None:
     say()
 
 
-def tell_failure(job: Job) -> None:
-    """What a step failed of: message, the user's traceback, death certificate, hint."""
-    failure = job.failure
-    if failure is None:
-        return
+def tell_failures(failed: Sequence[Job], how_to_see_all: str) -> None:
+    """The first few different failures; steps that failed alike are told together."""
+    alike: dict[Any, list[Job]] = {}
+    for job in failed:
+        if job.failure is not None:
+            alike.setdefault((job.failure.message, job.failure.traceback), []).append(job)
+    for jobs in list(alike.values())[:MOST_FAILURES]:
+        _tell_failure(jobs)
+    told = sum(len(jobs) for jobs in list(alike.values())[:MOST_FAILURES])
+    if len(failed) > told:
+        say(f"... and {len(failed) - told} more failed steps: {how_to_see_all}\n")
+
+
+def _tell_failure(jobs: Sequence[Job]) -> None:
+    """Message, the user's traceback, death certificate, hint."""
+    job, failure = jobs[0], jobs[0].failure
+    assert failure is not None
+    who = job.step + (f" and {len(jobs) - 1} more" if len(jobs) > 1 else "")
     attempts = f" after {job.attempt} attempts" if job.attempt > 1 else ""
-    printing.heading(f"{job.step} failed{attempts} ({failure.type}): {failure.message}")
+    printing.heading(f"{who} failed{attempts} ({failure.type}): {failure.message}")
     if failure.traceback:
         traceback = _SNAPSHOT.sub('File "', failure.traceback.rstrip())
         say("\n".join(f"  {line}" for line in traceback.splitlines()))
@@ -176,7 +186,8 @@ def _end(run: Run, jobs: Sequence[Job]) -> str:
     good = sum(job.state in (JobState.COMPLETED, JobState.REUSED) for job in jobs)
     took = span(run.created_at, run.ended_at)
     reason = f" ({run.reason})" if run.reason else ""
-    return f"{run.pipeline} {run.state}{reason} in {took}, {good} of {len(jobs)} steps: {run.id}"
+    done = f"{good} of {len(jobs)} steps completed"
+    return f"{run.pipeline} {run.state}{reason} in {took}, {done}: {run.id}"
 
 
 def next_steps(run: Run, jobs: Sequence[Job], options: str = "") -> list[str]:

@@ -29,7 +29,7 @@ WORDS = {
 class View(Protocol):
     """Shows a run while it is followed; all calls come from one thread.
 
-    silent: it shows no output of jobs, so that none need be read.
+    silent: it shows nothing of what happens, so that nothing need be read.
     """
 
     silent: bool
