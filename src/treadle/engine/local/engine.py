@@ -26,6 +26,7 @@ from treadle.interfaces import Capacity, Engine
 from treadle.model.orders import AttemptKey, Note, Order, Report
 
 _DRAIN_READS = 64
+_RETIRE_SECONDS = 2.0  #: for a slot no longer needed to put its things away
 
 
 class LocalEngine(Engine):
@@ -123,7 +124,7 @@ class LocalEngine(Engine):
         slot = self._warm.take(key)
         limit = order.execution.memory_bytes
         if slot is not None and limit is not None and slot.grown_bytes > limit // 8:
-            self._end(slot, 0, "retired")
+            self._end(slot, _RETIRE_SECONDS, "retired")
             return None
         return slot
 
@@ -159,7 +160,7 @@ class LocalEngine(Engine):
     def _tidy(self) -> None:
         """Once in a while, give up slots that have been idle for long."""
         for slot in self._warm.idle_since(self._loop.time() - self._options.idle_seconds):
-            self._end(slot, 0, "retired")
+            self._end(slot, _RETIRE_SECONDS, "retired")
         wait = min(30.0, self._options.idle_seconds)
         self._janitor = self._loop.call_later(wait, self._tidy)
 
@@ -228,14 +229,14 @@ class LocalEngine(Engine):
         assert running.report is not None
         slot.performed(resident_bytes)
         if left or slot.ending or running.report.outcome == "aborted":
-            self._end(slot, 0, "retired")  # Ended follows when all of it is gone
+            self._end(slot, _RETIRE_SECONDS, "retired")  # Ended follows when all of it is gone
             return
         self._drain_output(slot)
         self._settle(slot, running.report)
         if self._worn(slot):
-            self._end(slot, 0, "retired")
+            self._end(slot, _RETIRE_SECONDS, "retired")
         elif (surplus := self._warm.add(slot, slot.key, self._loop.time())) is not None:
-            self._end(surplus, 0, "retired")
+            self._end(surplus, _RETIRE_SECONDS, "retired")
 
     def _worn(self, slot: SlotHandle) -> bool:
         options = self._options

@@ -25,6 +25,8 @@ from treadle.engine.local import process_tree, slot
 SAMPLE_SECONDS = 0.05
 _TICK_SECONDS = 0.004
 _CLOSED_GRACE_SECONDS = 0.5  #: for a slot whose line is closed to end by itself
+_ORPHAN_GRACE_SECONDS = 0.3  #: for what a crashed slot left, such as trackers of shared memory
+_LAST_GRACE_SECONDS = 0.5  #: for slots to put their things away when the owner is gone
 
 
 @dataclass(slots=True)
@@ -132,9 +134,9 @@ class ForkServer:
         if child.status is not None:
             return
         if grace > 0 and child.kill_at is None:
-            members = process_tree.tree(child.pid)
-            process_tree.send(members, signal.SIGTERM)
-            process_tree.send(members, signal.SIGCONT)
+            # A slot that is no longer needed takes leave of its helpers by itself.
+            members = [child.pid] if why == "retired" else process_tree.tree(child.pid)
+            process_tree.terminate(members)
         if why == "closed":  # it may be ending by itself: that is told if it does
             at, why = time.monotonic() + _CLOSED_GRACE_SECONDS, ""
         child.kill_at = at if child.kill_at is None else min(at, child.kill_at)
@@ -182,8 +184,14 @@ class ForkServer:
         dead = [child for child in self._children.values() if child.status is not None]
         if not dead:
             return
-        for orphan in self._orphans(dead):
-            process_tree.kill(orphan)
+        self._orphans(dead)
+        now = time.monotonic()
+        for child in dead:
+            if child.kill_at is None:
+                child.kill_at = now + _ORPHAN_GRACE_SECONDS
+            if now >= child.kill_at:
+                for orphan in child.orphans & self._known_orphans:
+                    process_tree.kill(orphan)
         self._reap()
         left = self._orphans(dead)
         for child in dead:
@@ -198,6 +206,7 @@ class ForkServer:
         self._known_orphans = found
         for child in dead:
             child.orphans |= new
+        process_tree.terminate(new)
         return found
 
     def _tell_gone(self, child: Child) -> None:
@@ -216,11 +225,13 @@ class ForkServer:
             self._control.send(json.dumps(message).encode())
 
     def _end_everything(self) -> None:
-        """Kill all children, and theirs as they become ours, until there are none."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            for pid in process_tree.children(self._pid):
-                process_tree.kill(pid)
+        """End all children, and theirs as they become ours, until there are none."""
+        began = time.monotonic()
+        process_tree.terminate(self._by_pid)
+        while (passed := time.monotonic() - began) < _LAST_GRACE_SECONDS + 10:
+            if passed > _LAST_GRACE_SECONDS:
+                for pid in process_tree.children(self._pid):
+                    process_tree.kill(pid)
             try:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass

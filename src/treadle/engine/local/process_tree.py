@@ -63,6 +63,13 @@ def send(pids: Iterable[int], number: int) -> None:
             os.kill(pid, number)
 
 
+def terminate(pids: Iterable[int]) -> None:
+    """SIGTERM, to stopped processes too."""
+    for pid in pids:
+        send((pid,), signal.SIGTERM)
+        send((pid,), signal.SIGCONT)
+
+
 def kill(root: int) -> None:
     """One round of killing a tree, whole process groups first.
 

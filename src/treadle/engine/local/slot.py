@@ -1,5 +1,6 @@
 """The main loop of a slot: the process, forked by the fork server, that performs orders."""
 
+import atexit
 import json
 import os
 import signal
@@ -54,11 +55,12 @@ class Slot:
     # loop
 
     def serve(self) -> None:
-        """Perform orders until the owner closes the line."""
+        """Perform orders until the owner closes the line, or a job leaves something behind."""
         reader = frames.Frames()
         while data := self._receive():
             for payload in reader.feed(data):
-                self._perform(Order.from_wire(json.loads(payload)))
+                if not self._perform(Order.from_wire(json.loads(payload))):
+                    return
 
     def _receive(self) -> bytes:
         self._interruptible = True
@@ -69,7 +71,8 @@ class Slot:
         finally:
             self._interruptible = False
 
-    def _perform(self, order: Order) -> None:
+    def _perform(self, order: Order) -> bool:
+        """Carry out one order; False if this process cannot serve another."""
         self._state.enter(order.variables, order.code.project_dir)
         try:
             self._interruptible = True
@@ -81,16 +84,18 @@ class Slot:
             sys.stdout.flush()
             os._exit(0)
         self._interruptible = False
-        self._end(report)
+        return self._end(report)
 
-    def _end(self, report: Report) -> None:
+    def _end(self, report: Report) -> bool:
         """Leave nothing of the job behind, then say that it is over."""
         try:
             self._state.restore()
         except OSError:  # our copies of the standard streams were closed
             os._exit(frames.LINE_LOST)
         process_tree.flush_c_buffers()
-        self._send(["e", report.to_wire(), _left_behind(), resident_bytes()])
+        left = _left_behind()
+        self._send(["e", report.to_wire(), left, resident_bytes()])
+        return not left and report.outcome != "aborted"
 
     def _send(self, message: Any) -> None:
         data = frames.encode(message)
@@ -159,11 +164,24 @@ def run(line_fd: int, out_fd: int, err_fd: int, *, server: int, cpus: float) -> 
         _leave(code)
 
 
+def _put_away() -> None:
+    """What the interpreter does at its end: pools are shut down, temporary files removed.
+
+    Killing the helpers of joblib or multiprocessing instead would leave shared memory behind. The
+    fork server sees to it that this does not take long.
+    """
+    shut_down = getattr(threading, "_shutdown", None)
+    if shut_down is not None:
+        shut_down()
+    atexit._run_exitfuncs()
+
+
 def _leave(code: int) -> NoReturn:
     """End the process here and now, telling of an error of our own in the job's output."""
     try:
         if code == 1:
             sys.excepthook(*sys.exc_info())
+        _put_away()
         sys.stdout.flush()
         sys.stderr.flush()
     finally:
