@@ -81,6 +81,8 @@ def test_places_are_told_as_in_the_project(write: Write, first_on_path: Path) ->
     assert told["pipeline"]["steps"][0]["where"] == "examples/compare/load_c.py:19"
     with pytest.raises(InvalidParameters, match=r"^examples/compare/load_c\.py:16: main\(share="):
         load("load_c", shown_dir="examples/compare", text_parameters={"share": "x"})
+    with pytest.raises(InvalidParameters, match=r"^examples/compare/load_c\.py:16: main\(mode="):
+        load("load_c", shown_dir="examples/compare", parameters={"mode": "slow"})
 
 
 def test_large_constants_come_along(write: Write, first_on_path: Path) -> None:

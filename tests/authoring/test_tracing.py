@@ -320,7 +320,7 @@ def test_pipeline_parameters_are_checked_before_anything_is_traced() -> None:
 
     assert refused(compare.trace, seed="x") == f"{here}: compare(seed=...): expected int, got str"
     assert refused(compare.trace, dataset="rice") == (
-        f"{here}: compare(dataset=...): invalid enum value 'rice'"
+        f"{here}: compare(dataset=...): invalid value 'rice'. Choose 'digits' or 'wine'."
     )
     assert refused(compare.trace, sed=1) == (
         f"{here}: compare(sed=...): there is no such parameter. Did you mean 'seed'?"

@@ -50,7 +50,7 @@ def load_pipeline(
         chosen = choose(imported, pipeline)
         values = {**parameters, **from_text(chosen, text_parameters or {}, where=chosen.where)}
         codes = CodeChooser(Snapshot(digest=digest, root=root, project_dir=project_dir))
-        traced = trace(chosen, (), values, codes)
+        traced = trace(chosen, (), values, codes, where=chosen.where)
     return {
         "pipeline": wire.to_wire(traced.pipeline),
         "parameters": dict(traced.parameters),

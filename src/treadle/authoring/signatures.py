@@ -65,10 +65,17 @@ class Parameters:
             return msgspec.convert(value, _whole_type(parameter), strict=True, dec_hook=_read)
         except msgspec.ValidationError as error:
             raise InvalidParameters(
-                f"{self.owner}({name}=...): {_in_words(error)}", where=where
+                f"{self.owner}({name}=...): {_in_words(error)}",
+                where=where,
+                hint=self._choices(name) if "Invalid enum value" in str(error) else "",
             ) from None
         except TypeError:  # as in _read, found by msgspec itself
             return value
+
+    def _choices(self, name: str) -> str:
+        schema = self.schema["properties"][name]
+        schema = self.schema.get("$defs", {}).get(schema.get("$ref", "").rpartition("/")[2], schema)
+        return f"Choose {' or '.join(map(repr, schema['enum']))}." if "enum" in schema else ""
 
     def _refuse_unknown(self, kwargs: dict[str, Any], where: str) -> None:
         parameters = self.signature.parameters
@@ -97,7 +104,7 @@ def _in_words(error: msgspec.ValidationError) -> str:
     """ "Expected `int`, got `str` - at `$.a[0]`" as "expected int, got str at .a[0]"."""
     text = str(error).replace("`", "").replace("null", "None")
     text, _, path = text.partition(" - at $")
-    text = text[:1].lower() + text[1:]
+    text = text[:1].lower() + text[1:].replace("enum value", "value")
     return f"{text} at {path}" if path else text
 
 

@@ -46,13 +46,15 @@ def trace(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     codes: CodeChooser | None = None,
+    where: str = "",
 ) -> Traced:
     """Bind and check the parameters, then find the steps.
 
     codes: how tools are pinned to code; default: by where their functions come from.
+    where: the place to blame for wrong parameters; default: the caller's.
     Raises InvalidParameters or InvalidDefinition, with file and line.
     """
-    where = places.of_call() or pipeline.where
+    where = where or places.of_call() or pipeline.where
     bound = pipeline.parameters.bind(args, kwargs, where=where)
     values = {
         name: pipeline.parameters.check(name, value, where=where) for name, value in bound.items()
