@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from treadle.errors import Unavailable
+
 if TYPE_CHECKING:
     import httpx
     from anyio.from_thread import BlockingPortal
@@ -37,8 +39,14 @@ class Link(Protocol):
 def blocking(
     portal: "BlockingPortal", fn: Callable[..., Coroutine[Any, Any, T] | Awaitable[T]], *args: Any
 ) -> T:
-    """Run the coroutine function in the portal's loop and wait; an interrupt cancels it there."""
-    future = portal.start_task_soon(fn, *args)
+    """Run the coroutine function in the portal's loop and wait; an interrupt cancels it there.
+
+    Raises Unavailable if the client was closed.
+    """
+    try:
+        future = portal.start_task_soon(fn, *args)
+    except RuntimeError as error:
+        raise Unavailable("This client is closed.", hint="Connect again.") from error
     try:
         return future.result()
     except BaseException:

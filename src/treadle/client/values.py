@@ -53,7 +53,8 @@ def own_error(failure: Failure) -> TreadleError:
     kind: Any = getattr(errors, name, None)
     error: TreadleError
     if isinstance(kind, type) and issubclass(kind, errors.UserMistake | errors.CodecError):
-        error = kind(failure.message.removeprefix(f"{failure.exception}: ").removeprefix(f"{name}: "))
+        text = failure.message.removeprefix(f"{failure.exception}: ")
+        error = kind(text.removeprefix(f"{name}: "))
     else:
         text = f"{failure.message}\n\n{failure.traceback}".rstrip()
         error = errors.InvalidDefinition(text, hint=failure.hint)

@@ -5,6 +5,7 @@ finds none becomes the owner, or reads. A joined client whose owner vanishes tak
 """
 
 import atexit
+import concurrent.futures.thread  # noqa: F401 - see _at_end
 import contextlib
 import importlib
 import logging
@@ -329,5 +330,8 @@ def _forget_after_fork() -> None:
     _alive.clear()
 
 
-atexit.register(_close_default)
+# atexit comes too late: executors are shut down by then, and new threads refused (from 3.12 on).
+# Last registered is called first, so the executors' own call, made by the import, comes after.
+_at_end: Callable[..., Any] = getattr(threading, "_register_atexit", atexit.register)
+_at_end(_close_default)
 os.register_at_fork(after_in_child=_forget_after_fork)

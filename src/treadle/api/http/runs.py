@@ -44,7 +44,9 @@ async def list_runs(request: Request) -> Response:
 def _filter(values: dict[str, str]) -> RunFilter:
     state, label = values.get("state") or None, values.get("label", "")
     if state is not None and state not in set(RunState):
-        raise InvalidRequest(f"There is no run state {state!r}.", hint=nearest(state, [s.value for s in RunState]))
+        raise InvalidRequest(
+            f"There is no run state {state!r}.", hint=nearest(state, [s.value for s in RunState])
+        )
     key, given, value = label.partition("=")
     if label and not given:
         raise InvalidRequest(f"label={label!r}: expected key=value.")
