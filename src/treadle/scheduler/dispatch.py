@@ -6,7 +6,14 @@ from datetime import datetime
 
 from treadle.errors import InternalError
 from treadle.interfaces import Books, Capacity
-from treadle.model.bindings import Binding, Output, Stored, replace_outputs
+from treadle.model.bindings import (
+    Arguments,
+    Binding,
+    Output,
+    Stored,
+    leaves,
+    replace_outputs,
+)
 from treadle.model.orders import AttemptKey, Order
 from treadle.model.records import Job
 from treadle.model.refs import Ref
@@ -87,7 +94,7 @@ class Dispatcher:
         """All that the far side needs to perform the job's current attempt."""
         tool = books.tool(job.tool_id)
         arguments = books.arguments_of(job.id)
-        inputs = books.inputs_of(job.id) if job.run_id is not None else {}
+        inputs = books.inputs_of(job.id) if _takes_outputs(arguments) else {}
         return Order(
             attempt=AttemptKey(job.id, job.attempt),
             step=job.step,
@@ -124,6 +131,10 @@ def take(room: Capacity, job: Job) -> Capacity:
         memory_bytes=room.memory_bytes - (asks.memory_bytes or 0),
         gpus=room.gpus - asks.gpus,
     )
+
+
+def _takes_outputs(arguments: Arguments) -> bool:
+    return any(isinstance(leaf, Output) for each in arguments.values() for leaf in leaves(each))
 
 
 def _filled(binding: Binding, inputs: Mapping[tuple[str, str], Ref]) -> Binding:

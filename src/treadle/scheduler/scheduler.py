@@ -15,22 +15,23 @@ from typing import TypeVar
 import anyio
 import anyio.abc
 
-from treadle.errors import Conflict, InvalidRequest, MissingBlob, StorageFull
+from treadle.errors import Conflict, StorageFull
 from treadle.interfaces import BlobStore, Books, Clock, Engine, Ledger, SystemClock
-from treadle.model.bindings import Arguments, Stored, leaves
+from treadle.model.bindings import Arguments
 from treadle.model.ids import new_id
 from treadle.model.orders import AttemptKey, Note, Order, Printed
 from treadle.model.records import Job, Run, Submission, Tool
 from treadle.model.states import (
     JOB_ENDS,
-    JOB_GOOD_ENDS,
     RUN_ENDS,
     JobState,
-    RunState,
 )
+from treadle.scheduler.abort import request_abort
 from treadle.scheduler.dispatch import Dispatcher, Site, room_left
-from treadle.scheduler.plan import hold_back, plan, plan_retry, refuse_too_large
+from treadle.scheduler.plan import plan, refuse_too_large
+from treadle.scheduler.recover import hand_back, recover
 from treadle.scheduler.settle import Flight, Flights, Settlement
+from treadle.scheduler.submit import accept_call, accept_retry, accept_run, require_blobs
 from treadle.scheduler.timetable import Timetable
 from treadle.scheduler.watch import Change, Watch
 from treadle.storage.logs import LogStore
@@ -74,7 +75,6 @@ class Scheduler:
         self._dispatcher = Dispatcher(site, self._capacity)
         self._timetable = Timetable(self.clock, self._due)
         self._flights: Flights = {}
-        self._grace: dict[str, float] = {}  # run or job id -> what its abort asked for
         self._turns = asyncio.Lock()
         self._wake = anyio.Event()
         self._leasing = True
@@ -99,15 +99,8 @@ class Scheduler:
     async def hand_back(self) -> None:
         """After the engine has ended: what was leased goes back to the queue, free of charge."""
         self._leasing = False
-
-        def give_back(books: Books) -> Settlement:
-            settlement = self._settlement(books)
-            for job in books.leased_jobs():
-                settlement.lose(job, free=True)
-            return settlement
-
         async with self._turns:
-            await self.ledger.write(give_back)
+            await self._settle(hand_back)
             self._flights.clear()
 
     def stop_leasing(self) -> None:
@@ -115,30 +108,15 @@ class Scheduler:
         self._leasing = False
 
     async def _recover(self) -> None:
-        at = self.clock.now()
         leased = self.ledger.read(lambda books: books.leased_jobs())
         keys = {AttemptKey(job.id, job.attempt): job for job in leased}
         alive = await self.engine.adopt(keys.keys())
-
-        def recover(books: Books) -> Settlement:
-            settlement = self._settlement(books)
-            for key, job in keys.items():
-                if key not in alive:
-                    settlement.lose(job)
-            for run in books.unfinished_runs():
-                if run.jobs_left == 0:
-                    settlement.finish(run)
-            return settlement
-
-        settlement = await self.ledger.write(recover)
-        for key in alive:
-            self._flights[key] = Flight(keys[key])
+        self._flights.update({key: Flight(keys[key]) for key in alive})
         if keys:
-            log.info("recovered %d leased jobs, %d of them alive", len(keys), len(alive))
+            log.info("recovering %d leased jobs, %d of them alive", len(keys), len(alive))
+        await self._settle(lambda settlement: recover(settlement, alive))
         for job in self.ledger.read(lambda books: books.jobs_backing_off()):
             self._timetable.resume(job)
-        self._after(settlement)
-        log.debug("recovered in %s", self.clock.now() - at)
 
     async def _listen(self) -> None:
         async for notes in self.engine.notes():
@@ -188,8 +166,11 @@ class Scheduler:
 
     def _after(self, settlement: Settlement) -> None:
         for job in settlement.aborts:
-            grace = self._grace.get(job.stream, job.execution.grace_seconds)
-            self.engine.abort(AttemptKey(job.id, job.attempt), grace_seconds=grace)
+            grace = settlement.grace_seconds
+            self.engine.abort(
+                AttemptKey(job.id, job.attempt),
+                grace_seconds=job.execution.grace_seconds if grace is None else grace,
+            )
         for job, wait_seconds in settlement.backoffs:
             self._timetable.add(job.id, wait_seconds)
         self.watch.publish(settlement.changes)
@@ -212,55 +193,49 @@ class Scheduler:
                 log.error("output of %s is dropped: %s", note.attempt, error)
 
     async def _due(self, job_ids: list[str]) -> None:
-        def ready(books: Books) -> Settlement:
-            settlement = self._settlement(books)
+        def ready(settlement: Settlement) -> None:
             for job_id in job_ids:
-                job = books.job(job_id)
+                job = settlement.books.job(job_id)
                 if job.state is JobState.WAITING and job.not_before is not None:
                     settlement.ready(job)
-            return settlement
 
-        await self._write(ready)
+        await self._settle(ready)
 
     # ---- verbs
 
     def _settlement(self, books: Books) -> Settlement:
         return Settlement(books, self._flights, self.clock.now())
 
-    async def _write(self, fn: Callable[[Books], Settlement]) -> None:
-        self._after(await self.ledger.write(fn))
+    async def _settle(self, decide: Callable[[Settlement], T]) -> T:
+        """Write what decide moves; when it is committed, carry out what follows from it."""
+
+        def write(books: Books) -> tuple[Settlement, T]:
+            settlement = self._settlement(books)
+            return settlement, decide(settlement)
+
+        settlement, result = await self.ledger.write(write)
+        self._after(settlement)
         self._wake.set()
+        return result
 
     async def submit(self, submission: Submission) -> Run:
         """Accept a run; when this returns it survives the death of the process.
 
         Raises InvalidDefinition, TooLarge, MissingBlob (code or constants not uploaded).
         """
-        planned = plan(submission, self._capacity, self.clock.now())
-        self._require_blobs(submission.pipeline.tools, [arguments for _, arguments in planned.jobs])
         pipeline = submission.pipeline
-
-        def add(books: Books) -> Run:
-            books.add_tools(pipeline.tools, planned.run.created_at)
-            books.add_pipeline(pipeline, planned.run.created_at)
-            limit = pipeline.concurrency
-            final = planned
-            if limit is not None and books.count_active(pipeline.name) >= limit:
-                final = hold_back(planned)
-            books.add_run(final.run)
-            books.add_jobs(final.jobs, final.edges)
-            if not final.jobs:
-                self._settlement(books).finish(final.run)
-            return books.run(final.run.id)
-
-        run = await self.ledger.write(add)
-        self._announce(run.id)
+        planned = plan(submission, self._capacity, self.clock.now())
+        require_blobs(self.blobs, pipeline.tools, [arguments for _, arguments in planned.jobs])
+        run = await self._settle(
+            lambda settlement: accept_run(settlement.books, pipeline, planned, settlement)
+        )
+        self.watch.publish([Change(run.id, "event")])
         return run
 
     async def call(self, tool: Tool, arguments: Arguments, *, priority: int = 0) -> Job:
         """Accept a job without a run. Raises TooLarge, MissingBlob."""
         refuse_too_large(tool.name, tool.execution, self._capacity)
-        self._require_blobs([tool], [arguments])
+        require_blobs(self.blobs, [tool], [arguments])
         job = Job(
             id=new_id("job"),
             run_id=None,
@@ -272,14 +247,8 @@ class Scheduler:
             priority=priority,
             reason="slot",
         )
-
-        def add(books: Books) -> None:
-            books.add_tools([tool], job.created_at)
-            books.add_jobs([(job, arguments)], [])
-            books.add_event(job.id, "job.created", job.created_at, job.id, {"step": job.step})
-
-        await self.ledger.write(add)
-        self._announce(job.id)
+        await self._settle(lambda settlement: accept_call(settlement.books, tool, job, arguments))
+        self.watch.publish([Change(job.id, "event", job.id)])
         return job
 
     async def abort(self, run_or_job_id: str, *, grace_seconds: float | None = None) -> None:
@@ -287,75 +256,22 @@ class Scheduler:
 
         Asking again is harmless, and may shorten the grace.
         """
-        if grace_seconds is not None:
-            self._grace[run_or_job_id] = grace_seconds
 
-        def abort_run(books: Books) -> Settlement:
-            settlement = self._settlement(books)
-            run = books.run(run_or_job_id)
-            if run.state in RUN_ENDS:
-                raise Conflict(f"Run {run.id} has already {_ended(run.state)}.")
-            if run.state is RunState.ABORTING:
-                settlement.aborts += [
-                    job for job in books.jobs_of(run.id) if job.state is JobState.ABORTING
-                ]
-            else:
-                settlement.abort_run(run)
-            return settlement
+        def abort(settlement: Settlement) -> None:
+            settlement.grace_seconds = grace_seconds
+            request_abort(settlement, run_or_job_id)
 
-        def abort_call(books: Books) -> Settlement:
-            settlement = self._settlement(books)
-            job = books.job(run_or_job_id)
-            if job.run_id is not None:
-                raise InvalidRequest(
-                    f"Job {job.id} belongs to a run.", hint=f"Abort the run {job.run_id}."
-                )
-            if job.state in JOB_ENDS:
-                raise Conflict(f"Job {job.id} has already {_ended(job.state)}.")
-            if job.state is JobState.ABORTING:
-                settlement.aborts.append(job)
-            else:
-                settlement.abort_call(job)
-            return settlement
-
-        await self._write(abort_run if run_or_job_id.startswith("run_") else abort_call)
+        await self._settle(abort)
 
     async def retry(self, run_id: str) -> Run:
         """Start an ended run once more; steps that completed are reused. Returns the new run.
 
         Raises Conflict if it has not ended, or has completed.
         """
-
-        def again(books: Books) -> tuple[Run, Settlement]:
-            old = books.run(run_id)
-            if old.state not in RUN_ENDS or old.state is RunState.COMPLETED:
-                raise Conflict(f"Run {run_id} is {old.state}; there is nothing to retry.")
-            jobs = books.jobs_of(run_id)
-            planned, ids = plan_retry(
-                old,
-                jobs,
-                books.arguments_in_run(run_id),
-                books.edges_of(run_id),
-                self.clock.now(),
-            )
-            limit = old.concurrency
-            held = limit is not None and books.count_active(old.pipeline) >= limit
-            if held:
-                planned = hold_back(planned)
-            books.add_run(planned.run)
-            books.add_jobs(planned.jobs, planned.edges)
-            settlement = self._settlement(books)
-            for job in jobs:
-                if job.state in JOB_GOOD_ENDS:
-                    settlement.reuse(books.job(ids[job.id]), job)
-            for job in books.jobs_of(planned.run.id):
-                if job.state is JobState.WAITING and job.parents_left == 0 and not held:
-                    settlement.ready(job)
-            return books.run(planned.run.id), settlement
-
-        run, settlement = await self.ledger.write(again)
-        self._after(settlement)
-        self._announce(run.id)
+        run = await self._settle(
+            lambda settlement: accept_retry(settlement.books, run_id, settlement)
+        )
+        self.watch.publish([Change(run.id, "event")])
         return run
 
     async def delete(self, run_id: str) -> None:
@@ -368,7 +284,7 @@ class Scheduler:
                     f"Run {run_id} is {run.state}.", hint=f"Abort it first: treadle abort {run_id}"
                 )
             jobs = books.jobs_of(run_id)
-            books.delete_run(run_id)
+            books.delete_run(run_id, self.clock.now())
             return jobs
 
         await self.ledger.write(delete)
@@ -406,31 +322,7 @@ class Scheduler:
 
         return self.ledger.read(ended)
 
-    def _announce(self, stream: str) -> None:
-        self.watch.publish([Change(stream, "event")])
-        self._wake.set()
-
-    def _require_blobs(self, tools: Sequence[Tool], arguments: Sequence[Arguments]) -> None:
-        wanted = {tool.code.digest for tool in tools if tool.code.digest}
-        wanted |= {
-            leaf.ref.digest
-            for each in arguments
-            for binding in each.values()
-            for leaf in leaves(binding)
-            if isinstance(leaf, Stored) and leaf.ref.inline is None
-        }
-        missing = [digest for digest in wanted if not self.blobs.has(digest)]
-        if missing:
-            raise MissingBlob(
-                f"{len(missing)} blobs that this names are not stored, first {missing[0]}.",
-                hint="Upload them before submitting.",
-            )
-
 
 def _may_end(changes: Sequence[Change], call: Job | None) -> bool:
     """True if one of these is a move of the run itself, or of the call."""
     return any(change.kind == "event" and (call or change.job_id is None) for change in changes)
-
-
-def _ended(state: JobState | RunState) -> str:
-    return f"ended: it is {state}"

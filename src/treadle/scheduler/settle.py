@@ -56,6 +56,7 @@ class Settlement:
     landed: list[AttemptKey] = field(default_factory=list)  #: over, one way or another
     seen: dict[AttemptKey, Flight] = field(default_factory=dict)  #: flights as they are now
     aborts: list[Job] = field(default_factory=list)  #: leased jobs whose end was asked for
+    grace_seconds: float | None = None  #: of these aborts; None: as each job says
     backoffs: list[tuple[Job, float]] = field(default_factory=list)  #: and seconds to wait
 
     # ---- notes

@@ -37,9 +37,22 @@ QUERIES: Any = aiosql.from_path(
     Path(__file__).with_name("sql"), "sqlite3", mandatory_parameters=False
 )
 LAST = "\x7f"  #: sorts behind every id
-_MOVE_JOB: str = QUERIES.move_job.sql
-_ADD_EVENT: str = QUERIES.add_event.sql
-_OPEN_ATTEMPT: str = QUERIES.open_attempt.sql
+SQL: dict[str, str] = {  # for what every step of every run does: aiosql's own calls cost more
+    name: getattr(QUERIES, name).sql
+    for name in (
+        "add_event",
+        "add_output",
+        "arguments_of",
+        "close_attempt",
+        "count_down",
+        "count_off_children",
+        "inputs_of",
+        "last_number",
+        "move_job",
+        "open_attempt",
+        "queued_jobs",
+    )
+}
 _KINDS = {event: f"job.{event}" for event in JobEvent}
 
 
@@ -49,6 +62,7 @@ class SqliteBooks:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
         self._tools: dict[str, Tool] = {}  # read before; a definition never changes
+        self._numbers: dict[str, int] = {}  # stream -> number of its last event
 
     # definitions
 
@@ -164,8 +178,9 @@ class SqliteBooks:
         self.add_event(after.id, f"run.{event}", at, None, data)
         return after
 
-    def delete_run(self, run_id: str) -> None:
-        QUERIES.delete_events(self._db, stream=run_id)
+    def delete_run(self, run_id: str, at: datetime) -> None:
+        self.add_event(run_id, "run.deleted", at, None, {})
+        QUERIES.delete_events_before_last(self._db, stream=run_id)
         QUERIES.delete_run(self._db, id=run_id)
 
     # jobs
@@ -202,7 +217,8 @@ class SqliteBooks:
         return self._job(row)
 
     def arguments_of(self, job_id: str) -> Arguments:
-        return rows.arguments(QUERIES.arguments_of(self._db, job_id=job_id)[0])
+        found = self._db.execute(SQL["arguments_of"], {"job_id": job_id}).fetchone()
+        return rows.arguments(found[0])
 
     def arguments_in_run(self, run_id: str) -> dict[str, Arguments]:
         found = QUERIES.arguments_in_run(self._db, run_id=run_id)
@@ -223,7 +239,7 @@ class SqliteBooks:
         after = replace(before, state=state, **changes)
         failure = None if after.failure is None else rows.dump(after.failure)
         moved = self._db.execute(
-            _MOVE_JOB,
+            SQL["move_job"],
             {
                 "id": after.id,
                 "state": after.state.value,
@@ -245,7 +261,7 @@ class SqliteBooks:
             raise StaleMove(f"job {before.id} is not {before.state} at {before.attempt} any more")
         if event is JobEvent.LEASED:
             self._db.execute(
-                _OPEN_ATTEMPT,
+                SQL["open_attempt"],
                 {
                     "job_id": after.id,
                     "number": after.attempt,
@@ -260,14 +276,13 @@ class SqliteBooks:
         QUERIES.set_reason(self._db, id=job.id, state=job.state.value, reason=reason)
 
     def queued_jobs(self, room: Capacity, limit: int) -> list[Job]:
-        found = QUERIES.queued_jobs(
-            self._db,
-            cpus=room.cpus,
-            memory_bytes=room.memory_bytes,
-            gpus=room.gpus,
-            limit=limit,
-        )
-        return self._jobs(found)
+        asked = {
+            "cpus": room.cpus,
+            "memory_bytes": room.memory_bytes,
+            "gpus": room.gpus,
+            "limit": limit,
+        }
+        return self._jobs(self._db.execute(SQL["queued_jobs"], asked))
 
     def leased_jobs(self) -> list[Job]:
         return self._jobs(QUERIES.leased_jobs(self._db))
@@ -280,29 +295,31 @@ class SqliteBooks:
 
     def close_attempt(self, job: Job, end: str, at: datetime, report: Report | None = None) -> None:
         failure = None if report is None else report.failure
-        QUERIES.close_attempt(
-            self._db,
-            job_id=job.id,
-            number=job.attempt,
-            at=at.timestamp(),
-            started_at=rows.seconds(job.started_at),
-            end=end,
-            failure=None if failure is None else rows.dump(failure),
-            peak_memory_bytes=None if report is None else report.peak_memory_bytes,
-            cpu_seconds=None if report is None else report.cpu_seconds,
+        self._db.execute(
+            SQL["close_attempt"],
+            {
+                "job_id": job.id,
+                "number": job.attempt,
+                "at": at.timestamp(),
+                "started_at": rows.seconds(job.started_at),
+                "end": end,
+                "failure": None if failure is None else rows.dump(failure),
+                "peak_memory_bytes": None if report is None else report.peak_memory_bytes,
+                "cpu_seconds": None if report is None else report.cpu_seconds,
+            },
         )
 
     def parent_done(self, parent: Job) -> list[Job]:
-        if not QUERIES.count_off_children(self._db, parent=parent.id):
-            return []
-        return self._jobs(QUERIES.ready_children(self._db, parent=parent.id))
+        children = self._db.execute(SQL["count_off_children"], {"parent": parent.id}).fetchall()
+        return [self._job(row) for row in children if row["parents_left"] == 0]
 
     def waiting_descendants(self, job: Job) -> list[Job]:
         return self._jobs(QUERIES.waiting_descendants(self._db, parent=job.id))
 
     def count_down(self, job: Job, *, failed: bool = False) -> int:
-        (left,) = QUERIES.count_down(self._db, id=job.run_id, failed=int(failed))
-        return int(left)
+        asked = {"id": job.run_id, "failed": int(failed)}
+        (row,) = self._db.execute(SQL["count_down"], asked).fetchall()
+        return int(row["jobs_left"])
 
     def delete_old_calls(self, moment: datetime) -> int:
         QUERIES.delete_events_of_old_calls(self._db, moment=moment.timestamp())
@@ -311,16 +328,15 @@ class SqliteBooks:
     # what attempts said
 
     def add_outputs(self, job: Job, outputs: Mapping[str, Ref]) -> None:
-        QUERIES.add_output(
-            self._db, [rows.output_values(job.id, name, ref) for name, ref in outputs.items()]
-        )
+        values = [rows.output_values(job.id, name, ref) for name, ref in outputs.items()]
+        self._db.executemany(SQL["add_output"], values)
 
     def outputs_of(self, job_id: str) -> dict[str, Ref]:
         found = QUERIES.outputs_of(self._db, job_id=job_id)
         return {row["name"]: rows.ref(row) for row in found}
 
     def inputs_of(self, job_id: str) -> dict[tuple[str, str], Ref]:
-        found = QUERIES.inputs_of(self._db, child=job_id)
+        found = self._db.execute(SQL["inputs_of"], {"child": job_id}).fetchall()
         return {(row["step"], row["name"]): rows.ref(row) for row in found}
 
     def add_metrics(self, metrics: Sequence[Metric]) -> None:
@@ -355,16 +371,26 @@ class SqliteBooks:
     def add_event(
         self, stream: str, kind: str, at: datetime, job_id: str | None, data: Mapping[str, Any]
     ) -> None:
+        number = self._numbers.get(stream)
+        if number is None:
+            number = self._db.execute(SQL["last_number"], {"stream": stream}).fetchone()[0]
+        self._numbers[stream] = number + 1
         self._db.execute(
-            _ADD_EVENT,
+            SQL["add_event"],
             {
                 "stream": stream,
+                "number": number + 1,
                 "at": at.timestamp(),
                 "kind": kind,
                 "job_id": job_id,
                 "data": rows.dump_plain(data),
             },
         )
+
+    def rolled_back(self) -> None:
+        """What was counted in memory may not have come to pass."""
+        self._numbers.clear()
+        self._tools.clear()
 
     def events(self, *, stream: str | None, after: int, limit: int) -> list[Event]:
         if stream is None:

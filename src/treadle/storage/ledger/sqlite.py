@@ -99,6 +99,7 @@ class SqliteLedger:
         try:
             result = fn(self._books)
         except Exception:
+            self._books.rolled_back()
             if self._db.in_transaction:  # a full disk may have rolled all of it back
                 self._db.execute("ROLLBACK TO one")
                 self._db.execute("RELEASE one")
@@ -107,6 +108,7 @@ class SqliteLedger:
         return result
 
     def _roll_back(self) -> None:
+        self._books.rolled_back()
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
@@ -116,7 +118,7 @@ class SqliteLedger:
             try:
                 return fn(self._books)
             finally:
-                self._roll_back()
+                self._db.execute("COMMIT")
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 

@@ -116,7 +116,7 @@ CREATE INDEX jobs_backing_off ON jobs (not_before) WHERE state = 'waiting' AND n
 CREATE TABLE job_arguments (
   job_id TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
   arguments TEXT NOT NULL CHECK (json_valid(arguments))
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 -- Blobs that a job's arguments name.
 CREATE TABLE job_blobs (
@@ -157,7 +157,7 @@ CREATE TABLE outputs (
   codec TEXT NOT NULL,
   inline BLOB,
   PRIMARY KEY (job_id, name)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE metrics (
   id INTEGER PRIMARY KEY,
@@ -170,8 +170,9 @@ CREATE TABLE metrics (
 ) STRICT;
 CREATE INDEX metrics_by_job ON metrics (job_id, id);
 
+-- Cursors never repeat without AUTOINCREMENT, because deleting a run writes an event behind them.
 CREATE TABLE events (
-  cursor INTEGER PRIMARY KEY AUTOINCREMENT,
+  cursor INTEGER PRIMARY KEY,
   stream TEXT NOT NULL,
   number INTEGER NOT NULL CHECK (number > 0),
   at REAL NOT NULL,

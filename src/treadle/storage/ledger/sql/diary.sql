@@ -1,8 +1,9 @@
 -- name: add_event!
--- The next line of a stream's diary.
 INSERT INTO events (stream, number, at, kind, job_id, data)
-SELECT :stream, coalesce(max(number), 0) + 1, :at, :kind, :job_id, :data
-  FROM events WHERE stream = :stream;
+VALUES (:stream, :number, :at, :kind, :job_id, :data);
+
+-- name: last_number^
+SELECT coalesce(max(number), 0) FROM events WHERE stream = :stream;
 
 -- name: events_of_stream
 SELECT * FROM events WHERE stream = :stream AND number > :after ORDER BY number LIMIT :limit;

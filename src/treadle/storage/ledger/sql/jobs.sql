@@ -62,15 +62,11 @@ SELECT * FROM jobs WHERE state = 'waiting' AND not_before NOT NULL ORDER BY not_
 SELECT * FROM jobs
  WHERE run_id IS NULL AND ended_at IS NULL ORDER BY id;
 
--- name: count_off_children!
+-- name: count_off_children
 -- One parent of these jobs is done.
 UPDATE jobs SET parents_left = parents_left - 1
- WHERE id IN (SELECT child FROM edges WHERE parent = :parent) AND state = 'waiting';
-
--- name: ready_children
--- Children of the job that wait for no parent any more.
-SELECT jobs.* FROM edges JOIN jobs ON jobs.id = edges.child
- WHERE edges.parent = :parent AND jobs.state = 'waiting' AND jobs.parents_left = 0;
+ WHERE id IN (SELECT child FROM edges WHERE parent = :parent) AND state = 'waiting'
+RETURNING *;
 
 -- name: waiting_descendants
 -- All that waits, directly or not, for the job.

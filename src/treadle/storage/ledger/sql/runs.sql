@@ -78,5 +78,7 @@ RETURNING jobs_left;
 -- name: delete_run!
 DELETE FROM runs WHERE id = :id;
 
--- name: delete_events!
-DELETE FROM events WHERE stream = :stream;
+-- name: delete_events_before_last!
+-- The last one stays: it says that the run was deleted.
+DELETE FROM events WHERE stream = :stream
+   AND number < (SELECT max(number) FROM events WHERE stream = :stream);

@@ -1,0 +1,22 @@
+"""Coming back after a death, and leaving in good order."""
+
+from collections.abc import Collection
+
+from treadle.model.orders import AttemptKey
+from treadle.scheduler.settle import Settlement
+
+
+def recover(settlement: Settlement, alive: Collection[AttemptKey]) -> None:
+    """Queue again what earlier owners had leased, but for the attempts that are alive."""
+    for job in settlement.books.leased_jobs():
+        if AttemptKey(job.id, job.attempt) not in alive:
+            settlement.lose(job)
+    for run in settlement.books.unfinished_runs():
+        if run.jobs_left == 0:
+            settlement.finish(run)
+
+
+def hand_back(settlement: Settlement) -> None:
+    """Queue again what is leased, free of charge: its engine has ended."""
+    for job in settlement.books.leased_jobs():
+        settlement.lose(job, free=True)

@@ -1,0 +1,77 @@
+"""Accepting work: what a submission, a call or a retry writes, inside one transaction."""
+
+from collections.abc import Iterable
+
+from treadle.errors import Conflict, MissingBlob
+from treadle.interfaces import BlobStore, Books
+from treadle.model.bindings import Arguments, Stored, leaves
+from treadle.model.records import Job, Pipeline, Run, Tool
+from treadle.model.states import JOB_GOOD_ENDS, RUN_ENDS, JobState, RunState
+from treadle.scheduler.plan import Plan, hold_back, plan_retry
+from treadle.scheduler.settle import Settlement
+
+
+def accept_run(books: Books, pipeline: Pipeline, planned: Plan, settlement: Settlement) -> Run:
+    """Write a new run; its pipeline's limit may hold it back."""
+    books.add_tools(pipeline.tools, planned.run.created_at)
+    books.add_pipeline(pipeline, planned.run.created_at)
+    final = hold_back(planned) if _is_full(books, planned.run) else planned
+    books.add_run(final.run)
+    books.add_jobs(final.jobs, final.edges)
+    if not final.jobs:
+        settlement.finish(final.run)
+    return books.run(final.run.id)
+
+
+def accept_call(books: Books, tool: Tool, job: Job, arguments: Arguments) -> None:
+    """Write a job without a run."""
+    books.add_tools([tool], job.created_at)
+    books.add_jobs([(job, arguments)], [])
+    books.add_event(job.id, "job.created", job.created_at, job.id, {"step": job.step})
+
+
+def accept_retry(books: Books, run_id: str, settlement: Settlement) -> Run:
+    """Write an ended run once more, reusing the jobs that completed.
+
+    Raises Conflict if it has not ended, or has completed.
+    """
+    old = books.run(run_id)
+    if old.state not in RUN_ENDS or old.state is RunState.COMPLETED:
+        raise Conflict(f"Run {run_id} is {old.state}; there is nothing to retry.")
+    jobs = books.jobs_of(run_id)
+    arguments, edges = books.arguments_in_run(run_id), books.edges_of(run_id)
+    planned, new_ids = plan_retry(old, jobs, arguments, edges, settlement.at)
+    held_back = _is_full(books, planned.run)
+    if held_back:
+        planned = hold_back(planned)
+    books.add_run(planned.run)
+    books.add_jobs(planned.jobs, planned.edges)
+    for job in jobs:
+        if job.state in JOB_GOOD_ENDS:
+            settlement.reuse(books.job(new_ids[job.id]), job)
+    for job in books.jobs_of(planned.run.id):
+        if job.state is JobState.WAITING and job.parents_left == 0 and not held_back:
+            settlement.ready(job)
+    return books.run(planned.run.id)
+
+
+def _is_full(books: Books, run: Run) -> bool:
+    return run.concurrency is not None and books.count_active(run.pipeline) >= run.concurrency
+
+
+def require_blobs(blobs: BlobStore, tools: Iterable[Tool], arguments: Iterable[Arguments]) -> None:
+    """Raises MissingBlob if code or a constant that these name is not stored."""
+    wanted = {tool.code.digest for tool in tools if tool.code.digest}
+    wanted |= {
+        leaf.ref.digest
+        for each in arguments
+        for binding in each.values()
+        for leaf in leaves(binding)
+        if isinstance(leaf, Stored) and leaf.ref.inline is None
+    }
+    missing = [digest for digest in wanted if not blobs.has(digest)]
+    if missing:
+        raise MissingBlob(
+            f"{len(missing)} blobs that this names are not stored, first {missing[0]}.",
+            hint="Upload them before submitting.",
+        )
