@@ -85,8 +85,7 @@ def streamed(view: memoryview, headers: dict[str, str], media_type: str = "") ->
 
 
 async def missing_blobs(request: Request) -> Response:
-    """POST /blobs/missing {"digests"}: those of them that are not here. Found ones stay at least
-    as long as a fresh one."""
+    """POST /blobs/missing {"digests"}: those that are not here. The others stay for an hour."""
     body = await json_body(request, ("digests",))
     digests = body.get("digests", [])
     if not isinstance(digests, list):
@@ -97,5 +96,5 @@ async def missing_blobs(request: Request) -> Response:
 
 async def missing_of(request: Request, digests: list[str]) -> list[str]:
     """Those digests that the store does not have, in order."""
-    has = house_of(request).blobs.has
+    has = house_of(request).blobs.has  # which renews the age of what is there
     return await to_thread.run_sync(lambda: [d for d in dict.fromkeys(digests) if not has(d)])
