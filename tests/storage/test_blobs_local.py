@@ -120,12 +120,20 @@ LocalBlobs({str(tmp_path)!r}).put(parts())
     assert done.returncode == -9
     blobs = LocalBlobs(tmp_path)
 
-    # Then no blob is there, and what is left can be told by its age
+    # Then no blob is there, and what is left goes with the next sweep
     assert list(blobs.list()) == []
     assert len(files_of(tmp_path)) == 1
-    assert blobs.sweep_temporary(timedelta(hours=1)) == 0
-    assert blobs.sweep_temporary(timedelta(0)) == 1
+    assert blobs.sweep_temporary() == 1  # because its writer is dead
     assert files_of(tmp_path) == []
+
+
+def test_a_sweep_spares_what_live_writers_write_but_not_what_is_old(tmp_path: Path) -> None:
+    blobs = LocalBlobs(tmp_path)
+    blobs.put([b"makes the folder"])
+    mine = tmp_path / "tmp" / f"{os.getpid()}.1.2"
+    mine.write_bytes(b"half")
+    assert blobs.sweep_temporary() == 0
+    assert blobs.sweep_temporary(timedelta(0)) == 1
 
 
 def test_what_is_put_again_while_it_is_collected_is_never_lost(tmp_path: Path) -> None:

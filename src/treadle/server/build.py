@@ -24,6 +24,7 @@ from treadle.server.ownership import OwnerLock, OwnerSocket, write_card
 from treadle.server.serving import serving
 from treadle.server.settings import Settings
 from treadle.storage.blobs import open_blobs
+from treadle.storage.blobs.local import LocalBlobs
 from treadle.storage.ledger.sqlite import SqliteLedger
 from treadle.storage.logs import LogStore
 
@@ -76,6 +77,8 @@ async def open_house(settings: Settings, lock: OwnerLock) -> AsyncIterator[OpenH
         await stack.enter_async_context(_handing_back(scheduler))
         await stack.enter_async_context(engine)
         await stack.enter_async_context(_at_work(scheduler))
+        if isinstance(blobs, LocalBlobs):
+            blobs.sweep_temporary()  # nobody of an earlier owner is alive by now
         house = House(
             ledger=ledger,
             blobs=blobs,

@@ -164,14 +164,15 @@ class LocalBlobs:
     def sweep_temporary(self, older_than: timedelta = timedelta(hours=1)) -> int:
         """Remove what writers left that died; return how many files.
 
-        older_than: since the last write to the file; a live writer's is younger.
+        A file goes when its writer, whose process id it is named by, is not there any more, or
+        when the last write to it is older than this (the id may have been given out anew).
         """
         before = time.time() - older_than.total_seconds()
         removed = 0
         with self._outside_world("changed"):
             for path in self._temporary.glob("*"):
                 with suppress(FileNotFoundError):
-                    if path.stat().st_mtime <= before:
+                    if path.stat().st_mtime <= before or _is_dead(path.name):
                         path.unlink()
                         removed += 1
         return removed
@@ -260,3 +261,9 @@ def _verify(data: memoryview, digest: str, path: Path) -> None:
             found=found,
             path=str(path),
         )
+
+
+def _is_dead(temporary: str) -> bool:
+    """True if the process that the file is named by does not exist."""
+    pid = temporary.partition(".")[0]
+    return pid.isdecimal() and not Path("/proc", pid).exists()
