@@ -8,231 +8,21 @@ import atexit
 import concurrent.futures.thread  # noqa: F401 - see _at_end
 import contextlib
 import importlib
-import logging
 import os
 import threading
 import time
-import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import anyio
-import anyio.abc
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from typing import Any, Literal
 
 from treadle.client import Client
 from treadle.client.link import blocking
-from treadle.errors import InternalError, OwnedElsewhere, TreadleError, Unavailable
-from treadle.model.records import Run
+from treadle.errors import OwnedElsewhere, Unavailable
+from treadle.server.link import LOOK_AGAIN_SECONDS, STARTING_SECONDS, Embedded, alive, as_ours
 from treadle.server.ownership import OwnerLock, answering, prepare_data_dir
 from treadle.server.settings import Settings, load
 
-if TYPE_CHECKING:
-    import httpx
-
-    from treadle.server.build import OpenHouse
-
-STARTING_SECONDS = 30.0  #: how long an owner may take until it answers
-LOOK_AGAIN_SECONDS = 0.01
-log = logging.getLogger("treadle")
-
-
-class Embedded:
-    """A client's link to a data directory: its owner, joined to its owner, or a reader.
-
-    Implements `treadle.client.link.Link`. Everything of it lives in one thread's event loop.
-    """
-
-    def __init__(self, settings: Settings, *, fast_loop: bool = False) -> None:
-        self.settings = settings
-        self.on_notice: Callable[[str], None] = log.warning
-        self.house: OpenHouse | None = None
-        self._read_only = False
-        self._http: httpx.AsyncClient | None = None
-        self._pid, self._closed = os.getpid(), False
-        self._lock: OwnerLock | None = None
-        self._falling = False  # our own house breaks down
-        self._failure: BaseException | None = None  # why
-        self._stack = contextlib.ExitStack()
-        options = {"use_uvloop": fast_loop}
-        self.portal: BlockingPortal = self._stack.enter_context(
-            start_blocking_portal(backend_options=options, name="treadle")
-        )
-        self._stack.enter_context(self.portal.wrap_async_context_manager(self._life()))
-        _alive.add(self)
-
-    @contextlib.asynccontextmanager
-    async def _life(self) -> AsyncIterator[None]:
-        """What lives in the loop is a task of one group, which ends when closing is set."""
-        self._closing, self._fallen = anyio.Event(), anyio.Event()
-        self._restoring = anyio.Lock()
-        async with anyio.create_task_group() as self._rooms:
-            yield
-
-    @property
-    def read_only(self) -> bool:
-        return self._read_only
-
-    @property
-    def is_owner(self) -> bool:
-        return self.house is not None
-
-    def __repr__(self) -> str:
-        role = "owner of" if self.is_owner else "reader of" if self._read_only else "joined to"
-        return f"{role} {self.settings.data_dir}"
-
-    # roles
-
-    async def own(self, lock: OwnerLock) -> None:
-        """Build the house and live in it."""
-        self._lock = lock
-        self.house = await self._rooms.start(self._live_in, lock, name="house")
-        await self._call_at(self.house.socket.path)
-
-    async def _live_in(
-        self, lock: OwnerLock, *, task_status: anyio.abc.TaskStatus["OpenHouse"]
-    ) -> None:
-        from treadle.server.build import open_house  # noqa: PLC0415 - joining needs none of it
-
-        settled = False
-        try:
-            async with open_house(self.settings, lock) as house:
-                settled = True
-                task_status.started(house)
-                try:
-                    await self._closing.wait()
-                finally:
-                    self._falling = not self._closing.is_set()
-        except Exception as error:
-            if not settled:
-                raise
-            self._failure = error
-            log.exception("the owner of %s had to stop", self.settings.data_dir)
-        finally:
-            lock.release()
-            self.house = None
-            self._fallen.set()
-
-    async def join(self, socket: Path) -> None:
-        """Talk to the owner that answers there."""
-        await self._call_at(socket)
-
-    async def read(self) -> None:
-        """Open what nobody owns, for reading."""
-        self._read_only = True
-        app = await self._rooms.start(self._keep_reading, name="reader")
-        import httpx  # noqa: PLC0415 - 70 ms
-
-        await self._use(httpx.ASGITransport(app))
-
-    async def _keep_reading(self, *, task_status: anyio.abc.TaskStatus[Any]) -> None:
-        from treadle.server.build import open_for_reading  # noqa: PLC0415 - as in _live_in
-
-        async with open_for_reading(self.settings) as app:
-            task_status.started(app)
-            await self._closing.wait()
-
-    # Link
-
-    async def http(self) -> "httpx.AsyncClient":
-        if self._http is None or self._closed:
-            raise Unavailable("This client is closed.", hint="Connect again.")
-        return self._http
-
-    async def restore(self, broken: "httpx.AsyncClient") -> None:
-        async with self._restoring:
-            if self._http is not broken:
-                return  # somebody else did it
-            if self._closed or self._read_only:
-                raise Unavailable("This client is closed.", hint="Connect again.")
-            if self._falling:
-                await self._fallen.wait()
-                raise _as_ours(self._failure or InternalError("The owner had to stop."))
-            await self._find_or_take_over()
-
-    async def _find_or_take_over(self) -> None:
-        deadline = time.monotonic() + STARTING_SECONDS
-        while True:
-            if socket := answering(self.settings.data_dir):
-                return await self.join(socket)
-            try:
-                lock = OwnerLock(self.settings.data_dir)
-            except OwnedElsewhere:
-                if time.monotonic() > deadline:
-                    raise
-                await anyio.sleep(LOOK_AGAIN_SECONDS)
-                continue
-            self.on_notice("The owner of the data directory went away; this process takes over.")
-            return await self.own(lock)
-
-    async def _call_at(self, socket: Path) -> None:
-        import httpx  # noqa: PLC0415 - 70 ms, and loaded by now in a thread of its own
-
-        limits = httpx.Limits(max_connections=None, keepalive_expiry=200.0)
-        await self._use(
-            httpx.AsyncHTTPTransport(uds=str(socket), limits=limits, trust_env=False, verify=False)
-        )
-
-    async def _use(self, transport: "httpx.AsyncBaseTransport") -> None:
-        import httpx  # noqa: PLC0415 - as above
-
-        old = self._http
-        self._http = httpx.AsyncClient(
-            transport=transport, base_url="http://treadle", trust_env=False, timeout=60
-        )
-        if old is not None:
-            await old.aclose()
-
-    # the end
-
-    def close(
-        self, *, linger: bool = False, on_wait: Callable[[list[Run]], None] | None = None
-    ) -> None:
-        """Stop serving; hand what runs back to the queue; let go of the data directory.
-
-        linger: as the owner, first wait for the runs of others. on_wait: told which, whenever
-        their list changes.
-        """
-        if self._closed or os.getpid() != self._pid:
-            return
-        if linger:
-            self._linger(on_wait or (lambda runs: None))
-        self._closed = True
-        _alive.discard(self)
-        with self._stack:
-            blocking(self.portal, self._leave)
-
-    def _linger(self, on_wait: Callable[[list[Run]], None]) -> None:
-        while self.house is not None and (runs := self.portal.call(self.house.active_runs)):
-            on_wait(runs)
-            blocking(self.portal, self.house.scheduler.wait, runs[0].id)
-
-    async def _leave(self) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-        self._closing.set()
-
-    def abandon(self) -> None:
-        """In a forked child: let go of the parent's lock and socket, touch nothing else."""
-        self._closed = True
-        if self._lock is not None:
-            self._lock.release()
-        if self.house is not None:
-            self.house.socket.forget()
-
-
-def _as_ours(error: BaseException) -> TreadleError:
-    """The reason why a house fell, told to each caller."""
-    inner = error
-    while isinstance(inner, BaseExceptionGroup):
-        inner = inner.exceptions[0]
-    if isinstance(inner, TreadleError):
-        return inner
-    return InternalError(f"The owner had to stop: {type(inner).__name__}: {inner}")
-
-
-# ---- ways to a client
+__all__ = ["Embedded", "connect", "default_client", "local"]
 
 
 def connect(settings: Settings, *, start: bool = True, read: bool = False) -> Client:
@@ -277,7 +67,7 @@ def _client(link: Embedded, role: Literal["own", "join", "read"], *means: Any) -
     except BaseException as error:
         link.close()
         if isinstance(error, BaseExceptionGroup):
-            raise _as_ours(error) from error
+            raise as_ours(error) from error
         raise
     return Client(link)
 
@@ -289,7 +79,7 @@ def local(
     """A client with an engine that stays warm over many runs.
 
     Without `data_dir` it is that of the settings. Where that has a live owner it is joined, and
-    the slots are the owner's. Runs of others are waited for at the end.
+    the slots are the owner's. At the end, what still runs is handed back to the queue.
     """
     client = connect(load(slots=slots, data_dir=data_dir, **settings))
     try:
@@ -298,7 +88,6 @@ def local(
         client.close()
 
 
-_alive: "weakref.WeakSet[Embedded]" = weakref.WeakSet()
 _abandoned: list[Embedded] = []  # kept for ever: what a forked child must not finalise
 _default: Client | None = None
 _default_guard = threading.Lock()
@@ -324,10 +113,10 @@ def _forget_after_fork() -> None:
     """A forked child has no loop thread: it starts afresh, and keeps no hold on the parent's."""
     global _default, _default_guard
     _default, _default_guard = None, threading.Lock()
-    for link in list(_alive):
+    for link in list(alive):
         link.abandon()
         _abandoned.append(link)
-    _alive.clear()
+    alive.clear()
 
 
 # atexit comes too late: executors are shut down by then, and new threads refused (from 3.12 on).
