@@ -13,7 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))  # for `recorded` and `terminal`
 
 PIPELINES = '''
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 import treadle
 from treadle import pipeline, tool
@@ -88,6 +88,16 @@ def wait_for(mark: str):
 @pipeline
 def patient(mark: str = "go"):
     return wait_for(mark)
+
+@tool
+def stubborn():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    print("waiting", flush=True)
+    time.sleep(60)
+
+@pipeline(name="stubborn")
+def one():
+    return stubborn()
 
 @tool
 def talk(lines: int):

@@ -41,6 +41,10 @@ class Terminal:
             if not self._read(deadline):
                 assert text in self.text, self.text
 
+    def echoes(self) -> bool:
+        """What is typed is shown."""
+        return bool(termios.tcgetattr(self._ours)[3] & termios.ECHO)
+
     def press(self, keys: bytes) -> None:
         os.write(self._ours, keys)
 

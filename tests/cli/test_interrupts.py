@@ -43,19 +43,7 @@ def test_sigterm_aborts_too(treadle):
 
 def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_recovered(treadle):
     # Given a run whose step takes its time to end
-    (treadle.folder / "stubborn.py").write_text(
-        "import signal, time\n"
-        "from treadle import pipeline, tool\n"
-        "@tool\n"
-        "def stubborn():\n"
-        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-        "    print('waiting', flush=True)\n"
-        "    time.sleep(60)\n"
-        "@pipeline\n"
-        "def one():\n"
-        "    return stubborn()\n"
-    )
-    process = treadle.begin("run", "stubborn.py")
+    process = treadle.begin("run", "pipelines.py:stubborn")
     read_until(process, "waiting")
     children = family(process)
     # When interrupted twice

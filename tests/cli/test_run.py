@@ -24,7 +24,7 @@ def test_a_run_tells_each_step_in_plain_lines_and_ends_with_a_table_of_metrics(t
     # the table tells the models apart, and shows the last value
     (row,) = [line for line in said.splitlines() if line.startswith("train-2 ") and "|" not in line]
     assert "0.926" in row
-    assert "compare completed" in said
+    assert "compare completed in" in said
     assert "treadle show run_" in said
 
 
@@ -55,7 +55,7 @@ def test_json_is_one_document_with_run_jobs_metrics_and_output(treadle):
 def test_quiet_shows_the_end_only(treadle):
     said = treadle("run", "pipelines.py:compare", "--quiet")
     assert "epoch" not in said
-    assert "compare completed" in said
+    assert "compare completed in" in said
 
 
 def test_labels_and_name_can_be_listed_by(treadle):

@@ -20,12 +20,25 @@ def test_a_run_is_drawn_live_and_stays_on_the_screen(treadle):
 def test_ctrl_c_shows_aborting_and_the_end(treadle):
     with terminal(treadle, "run", "pipelines.py:patient") as screen:
         screen.read_until("wait_for | waiting")
-        screen.press(b"\x03")
+        screen.press(b"\x03")  # Ctrl-C
         screen.read_until("aborting; Ctrl-C again leaves at once")
         assert screen.end() == 130
         assert "patient aborted" in screen.text
         assert screen.raw.rindex(SHOW) > screen.raw.rindex(HIDE)
         assert "Traceback" not in screen.text
+        assert "^C" not in screen.text
+        assert screen.echoes()
+
+
+def test_a_second_ctrl_c_leaves_the_terminal_in_order(treadle):
+    with terminal(treadle, "run", "pipelines.py:stubborn") as screen:
+        screen.read_until("stubborn | waiting")
+        screen.press(b"\x03")
+        screen.read_until("aborting; Ctrl-C again leaves at once")
+        screen.press(b"\x03")
+        assert screen.end() == 130
+        assert screen.raw.rindex(SHOW) > screen.raw.rindex(HIDE)
+        assert screen.echoes()
 
 
 def test_many_steps_are_drawn_as_counts(treadle):

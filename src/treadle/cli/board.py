@@ -25,6 +25,7 @@ from treadle.model.states import (
 
 #: Why a job waits, in words that need no explanation.
 REASONS = {
+    "parent": "waits for other steps",
     "slot": "waits for a free slot",
     "backoff": "waits before the next attempt",
     "limit": "waits for other runs of this pipeline",
@@ -138,12 +139,19 @@ class Board:
 
     def waits_for(self, row: Row, *, most: int = 3) -> str:
         """Why a job that has not started waits, in a few words."""
-        if row.state is not JobState.WAITING or row.reason not in ("", "parent", "parents"):
-            return REASONS.get(row.reason, row.reason)
+        if row.state is not JobState.WAITING or row.reason not in ("", "parent"):
+            return in_words(row.state, row.reason)
         open_ = [self.rows[p].step for p in row.parents if self.rows[p].state not in JOB_ENDS]
         names = ", ".join(open_[:most])
         more = f" and {len(open_) - most} more" if len(open_) > most else ""
         return f"waits for {names}{more}" if open_ else row.reason
+
+
+def in_words(state: JobState, reason: str) -> str:
+    """Why a job waits or was skipped; what an ended one once waited for is not said."""
+    if state in JOB_ENDS and state is not JobState.SKIPPED:
+        return ""
+    return REASONS.get(reason, reason)
 
 
 def label(step: str) -> str:

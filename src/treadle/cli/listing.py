@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from treadle.cli import printing, summary
+from treadle.cli.board import in_words
 from treadle.cli.door import opened, settings_from
 from treadle.cli.options import DataDir, Json, RunId
 from treadle.cli.printing import say
@@ -123,8 +124,8 @@ def _job_row(job: Job, metrics: dict[str, float]) -> Sequence[Any]:
         said.insert(0, f"attempt {job.attempt}")
     if job.failure and job.state is not JobState.COMPLETED:
         said.append(job.failure.message)
-    elif job.reason:
-        said.append(job.reason)
+    elif reason := in_words(job.state, job.reason):
+        said.append(reason)
     took = printing.span(job.started_at, job.ended_at)
     state = (job.state.value, style)
     return ((mark, style), job.step, state, took, (" ".join(said), "dim"))

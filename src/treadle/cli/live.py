@@ -11,7 +11,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from treadle.cli import printing
+from treadle.cli import keys, printing
 from treadle.cli.board import Board, Row
 from treadle.cli.views import QuietView, numbers
 from treadle.model.states import JOB_ENDS, JOB_GOOD_ENDS, JOB_LEASED, RUN_ENDS, JobState, RunState
@@ -54,13 +54,16 @@ class LiveView(QuietView):
 
     def loading(self, what: str) -> None:
         self._doing = Spinner("line" if self._ascii else "dots", Text(f" {what}", "dim"))
-        self._live.start()
-        self._open = True
+        self._begin()
         self.refresh()
 
     def start(self, board: Board) -> None:
         self._board = board
+        self._begin()
+
+    def _begin(self) -> None:
         if not self._open:
+            keys.hide()
             self._live.start()
             self._open = True
 
@@ -82,10 +85,11 @@ class LiveView(QuietView):
 
     def close(self) -> None:
         if self._open:
-            self._doing = Text("")
+            self._doing, self._notices = Text(""), []
             self._draw()
             self._open = False
             self._live.stop()
+            keys.show()
 
     def _draw(self) -> None:
         if self._dropped:
@@ -179,7 +183,7 @@ def _grid() -> Table:
     grid.add_column(no_wrap=True, overflow="ellipsis", max_width=32, min_width=8)
     grid.add_column(no_wrap=True, justify="right", min_width=6)
     grid.add_column(no_wrap=True)
-    grid.add_column(no_wrap=True, overflow="ellipsis")
+    grid.add_column(overflow="ellipsis")  # may wrap, in rich's eyes: is narrowed before all others
     return grid
 
 

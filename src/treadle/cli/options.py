@@ -13,6 +13,7 @@ DataDir = Annotated[
     typer.Option(
         "--data-dir",
         envvar="TREADLE_DATA_DIR",
+        metavar="DIR",
         help="Folder that holds all state.",
         show_default="per user",
     ),
@@ -22,6 +23,7 @@ Slots = Annotated[
     typer.Option(
         "--slots",
         envvar="TREADLE_SLOTS",
+        metavar="N",
         min=1,
         help="Jobs at a time, when this command starts the engine.",
         show_default="processors",

@@ -23,19 +23,20 @@ def run(  # noqa: PLR0913 - one for each option of the command
     target: Annotated[
         str, typer.Argument(metavar="FILE[:PIPELINE]", help="A Python file with a pipeline in it.")
     ],
-    parameters: Annotated[
+    param: Annotated[
         list[str] | None,
         typer.Option(
             "--param", "-p", metavar="KEY=VALUE", help="A parameter; what is no text is JSON."
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="A name for the run (label `name`).")] = None,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="A name for it.")] = None,
     label: Annotated[
         list[str] | None,
         typer.Option("--label", metavar="KEY=VALUE", help="A label to find it by."),
     ] = None,
     priority: Annotated[
-        int | None, typer.Option(help="Higher goes first.", show_default="as the pipeline says")
+        int | None,
+        typer.Option(metavar="N", help="Higher goes first.", show_default="as the pipeline says"),
     ] = None,
     fail_fast: Annotated[
         bool | None,
@@ -56,7 +57,7 @@ def run(  # noqa: PLR0913 - one for each option of the command
     """
     file, pipeline = find_target(target)
     labels = _pairs(label or [], "--label") | ({"name": name} if name else {})
-    values = _pairs(parameters or [], "-p")
+    values = _pairs(param or [], "-p")
 
     def submit(door: Door) -> Run:
         return door.submit_file(

@@ -9,6 +9,7 @@ from enum import Enum
 from types import FrameType, TracebackType
 from typing import Any
 
+from treadle.cli import keys
 from treadle.cli.printing import INTERRUPTED
 
 _SHOW_CURSOR = b"\x1b[?25h\r\n"
@@ -78,6 +79,7 @@ def leaving_on_signals() -> Iterator[None]:
 
 def leave_at_once() -> None:
     """End this process now, the cursor visible."""
+    keys.show()
     if sys.stderr.isatty():
         os.write(2, _SHOW_CURSOR)
     os._exit(INTERRUPTED)

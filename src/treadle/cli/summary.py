@@ -11,7 +11,7 @@ from treadle.cli.printing import number, say, span
 from treadle.cli.result import NotShown, pipeline_output
 from treadle.model.bindings import Arguments, Value
 from treadle.model.records import Certificate, Failure, Job, Metric, Run
-from treadle.model.states import JobState, RunState
+from treadle.model.states import JOB_GOOD_ENDS, JobState, RunState
 
 MOST_STEPS = 30  #: rows of the table of metrics
 MOST_FAILURES = 3
@@ -183,11 +183,12 @@ def _cause(found: Certificate) -> str:
 
 
 def _end(run: Run, jobs: Sequence[Job]) -> str:
-    good = sum(job.state in (JobState.COMPLETED, JobState.REUSED) for job in jobs)
+    good = sum(job.state in JOB_GOOD_ENDS for job in jobs)
     took = span(run.created_at, run.ended_at)
-    reason = f" ({run.reason})" if run.reason else ""
-    done = f"{good} of {len(jobs)} steps completed"
-    return f"{run.pipeline} {run.state}{reason} in {took}, {done}: {run.id}"
+    what = f"{good} of {len(jobs)} steps"
+    if run.state is not RunState.COMPLETED:
+        what = run.reason if run.state is RunState.FAILED and run.reason else f"{what} completed"
+    return f"{run.pipeline} {run.state} in {took}: {what}"
 
 
 def next_steps(run: Run, jobs: Sequence[Job], options: str = "") -> list[str]:
