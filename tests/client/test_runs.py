@@ -261,6 +261,23 @@ def test_gc_frees_what_a_deleted_run_left(client):
     assert client.runs() == []
 
 
+def test_a_blob_that_was_freed_meanwhile_is_put_again(client):
+    @tool
+    def one() -> int:
+        return 1
+
+    @pipeline
+    def ones():
+        return one()
+
+    traced = ones.trace()
+    client.submit_traced(traced).wait()
+    for path in (client.link.settings.data_dir / "blobs").rglob("*"):
+        if path.name in traced.blobs:
+            path.unlink()
+    assert client.submit_traced(traced).wait().output == 1
+
+
 def test_health_names_the_owner(client):
     health = client.health()
     assert health["status"] == "ok"

@@ -10,6 +10,7 @@ from treadle.client.door import Door
 from treadle.client.link import Link
 from treadle.client.runs import Run
 from treadle.client.uploads import upload, upload_bundle
+from treadle.errors import MissingBlob
 from treadle.model.records import Run as RunRecord
 from treadle.model.records import Submission
 
@@ -28,6 +29,7 @@ class Client(AbstractContextManager["Client"]):
     def __init__(self, link: Link) -> None:
         self.link = link
         self.door = Door(link)
+        self._uploaded: set[str] = set()
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -55,8 +57,14 @@ class Client(AbstractContextManager["Client"]):
         async def send(api: "Api") -> RunRecord:
             for bundle in traced.bundles:
                 await upload_bundle(api, bundle)
-            await upload(api, traced.blobs)
-            return await api.submit(submission)
+            try:
+                await upload(api, _without(traced.blobs, self._uploaded))
+                made = await api.submit(submission)
+            except MissingBlob:  # freed since we put it
+                await upload(api, traced.blobs)
+                made = await api.submit(submission)
+            self._uploaded |= traced.blobs.keys()
+            return made
 
         return Run(self.door, self.door(send))
 
@@ -127,3 +135,7 @@ class Client(AbstractContextManager["Client"]):
 
     def __repr__(self) -> str:
         return f"<treadle client of {self.link!r}>"
+
+
+def _without(blobs: Mapping[str, bytes], known: set[str]) -> dict[str, bytes]:
+    return {digest: data for digest, data in blobs.items() if digest not in known}
