@@ -45,6 +45,7 @@ class LocalEngine(Engine):
         self._replacing: asyncio.Task[None] | None = None
         self._janitor: asyncio.TimerHandle | None = None
         self._last_number = 0
+        self._false_starts = 0  #: of the fork server, since it last said that it was ready
 
     # lifetime
 
@@ -63,7 +64,8 @@ class LocalEngine(Engine):
         if self._janitor is not None:
             self._janitor.cancel()
         if self._replacing is not None:
-            await self._replacing
+            self._replacing.cancel()
+            await asyncio.gather(self._replacing, return_exceptions=True)
         server, self._server = self._server, None
         if server is not None:
             await server.end()
@@ -90,7 +92,12 @@ class LocalEngine(Engine):
         key = order.environment, order.code.digest, order.execution.cpus
         slot = self._warm_slot(key, order)
         if slot is None or not slot.line.send(order):
-            slot = self._new_slot(key)
+            try:
+                slot = self._new_slot(key)
+            except OSError as error:
+                why = f"A process cannot be started: {error.strerror}."
+                RunningAttempt(order, self._notes).ended(endings.not_started(why))
+                return
             slot.line.send(order)
         slot.running = RunningAttempt(order, self._notes)
         self._attempts[order.attempt] = slot
@@ -131,10 +138,16 @@ class LocalEngine(Engine):
     def _new_slot(self, key: Key) -> SlotHandle:
         assert self._server is not None
         self._last_number += 1
-        slot = SlotHandle(self._last_number, key, SlotLine(self._loop), self._loop.time())
+        line = SlotLine(self._loop)
+        slot = SlotHandle(self._last_number, key, line, self._loop.time())
+        try:
+            self._server.ask("fork", slot.number, key[2], fds=line.far_ends)
+        except OSError:
+            line.close()
+            raise
+        finally:
+            line.close_far_ends()
         self._slots[slot.number] = slot
-        self._server.ask("fork", slot.number, key[2], fds=slot.line.far_ends)
-        slot.line.close_far_ends()
         slot.line.listen(
             lambda: self._line_readable(slot),
             lambda fd, name: self._output_readable(slot, fd, name),
@@ -274,7 +287,10 @@ class LocalEngine(Engine):
 
     def _told(self, message: list[Any]) -> None:
         verb, *rest = message
-        slot = self._slots.get(rest[0]) if verb != "ready" else None
+        if verb == "ready":
+            self._false_starts = 0
+            return
+        slot = self._slots.get(rest[0])
         if slot is None:
             return
         if verb == "failed":
@@ -328,7 +344,18 @@ class LocalEngine(Engine):
             said = slot.running.report if slot.running else None
             self._settle(slot, said if said and said.outcome == "completed" else endings.LOST)
             self._forget(slot)
-        self._start_server()
+        await self._start_again()
         waiting, self._waiting = self._waiting, {}
         for order in waiting.values():
             self.start(order)
+
+    async def _start_again(self) -> None:
+        """Start a fork server, less and less eagerly while that does not help."""
+        while True:
+            self._false_starts += 1
+            await asyncio.sleep(min(5.0, 0.05 * (2**self._false_starts - 2)))
+            try:
+                self._start_server()
+            except OSError:  # no process or descriptor to be had just now
+                continue
+            return

@@ -9,6 +9,7 @@ when the slot and all that descended from it are dead. It ends when its owner do
 """
 
 import contextlib
+import errno
 import gc
 import json
 import os
@@ -107,6 +108,8 @@ class ForkServer:
 
     def _fork(self, number: int, cpus: float, fds: list[int]) -> None:
         try:
+            if len(fds) != 3:
+                raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
             self._oom_kills = process_tree.oom_kills()
             pid = os.fork()
         except OSError as error:

@@ -1,6 +1,8 @@
 """The owner's ends of a slot's descriptors: a line for orders and frames, two pipes of output."""
 
 import asyncio
+import contextlib
+import json
 import os
 import socket
 from collections.abc import Callable
@@ -28,9 +30,13 @@ class SlotLine:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._line, self._far_line = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._out, self._far_out = os.pipe2(os.O_CLOEXEC)
-        self._err, self._far_err = os.pipe2(os.O_CLOEXEC)
+        with contextlib.ExitStack() as opened:  # all of them, or none
+            self._line, self._far_line = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+            opened.callback(self._line.close)
+            opened.callback(self._far_line.close)
+            self._out, self._far_out = _pipe(opened)
+            self._err, self._far_err = _pipe(opened)
+            opened.pop_all()
         for fd in (self._line.fileno(), self._out, self._err):
             os.set_blocking(fd, False)
         self._reader = Frames()
@@ -84,7 +90,7 @@ class SlotLine:
 
     def send(self, order: Order) -> bool:
         """Send the order down, in parts as the slot takes it; False if nobody is there."""
-        return self._send_now(pack(_encode(order.to_wire())))
+        return self._send_now(pack(_json(order)))
 
     def _send_now(self, data: bytes) -> bool:
         there, sent = True, 0
@@ -138,3 +144,18 @@ class SlotLine:
         self._line.close()
         os.close(self._out)
         os.close(self._err)
+
+
+def _json(order: Order) -> bytes:
+    wire = order.to_wire()
+    try:
+        return _encode(wire)
+    except OverflowError:  # an int of more than 64 bits
+        return json.dumps(wire).encode()
+
+
+def _pipe(opened: contextlib.ExitStack) -> tuple[int, int]:
+    ends = os.pipe2(os.O_CLOEXEC)
+    for fd in ends:
+        opened.callback(os.close, fd)
+    return ends

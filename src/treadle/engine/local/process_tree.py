@@ -141,10 +141,13 @@ def sweep(mark: str, spare: Collection[int] = (), wait_seconds: float = 5.0) -> 
     """
     spared = ancestors(os.getpid()) | set(spare)
     deadline = time.monotonic() + wait_seconds
-    while left := [pid for pid in marked(mark) if pid not in spared]:
-        if time.monotonic() > deadline:
+    clear = 0
+    while clear < 2:  # a process in the middle of an exec shows no environment: look twice
+        left = [pid for pid in marked(mark) if pid not in spared]
+        if left and time.monotonic() > deadline:
             return left
         send(left, signal.SIGKILL)
+        clear = 0 if left else clear + 1
         time.sleep(0.002)
     return []
 

@@ -2,6 +2,7 @@
 
 import array
 import asyncio
+import contextlib
 import json
 import os
 import socket
@@ -56,8 +57,7 @@ class ForkServerHandle:
 
     def ask(self, *request: Any, fds: Sequence[int] = ()) -> None:
         """Send a request; what does not fit now is sent later, in order. fds are copied."""
-        packet = json.dumps(request).encode(), [os.dup(fd) for fd in fds]
-        self._unsent.append(packet)
+        self._unsent.append((json.dumps(request).encode(), _copies(fds)))
         if len(self._unsent) == 1:
             self._send()
             if self._unsent and not self._closed:
@@ -118,3 +118,14 @@ class ForkServerHandle:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _copies(fds: Sequence[int]) -> list[int]:
+    """Duplicates of all of them, or an OSError and none."""
+    with contextlib.ExitStack() as opened:
+        copies = []
+        for fd in fds:
+            copies.append(os.dup(fd))
+            opened.callback(os.close, copies[-1])
+        opened.pop_all()
+    return copies
