@@ -1,5 +1,6 @@
 """What a user does with a run."""
 
+import signal
 import threading
 
 import numpy as np
@@ -75,6 +76,31 @@ def test_an_abort_ends_what_runs(client, gate):
         run["hold"].result()
     with pytest.raises(Conflict, match="already ended"):
         client.abort(run.id)
+
+
+def test_an_interrupt_of_a_blocking_run_aborts_it(client, gate):
+    def interrupt():
+        run = client.get_run("latest")
+        next(event for event in run.events() if event.kind == "job.started")
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    before = client.run(flows.sums).id
+    submitted = client.submit
+
+    def submit(*args, **parameters):
+        run = submitted(*args, **parameters)
+        threading.Thread(target=interrupt).start()
+        return run
+
+    client.submit = submit
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            client.run(flows.holding, gate=str(gate))
+    finally:
+        del client.submit
+    run = client.get_run("latest")
+    assert run.id != before
+    assert run.wait().state is RunState.ABORTED
 
 
 def test_a_retry_reuses_what_completed(client):

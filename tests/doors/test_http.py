@@ -1,6 +1,7 @@
 """The routes, one by one, as JSON."""
 
 import json
+import socket
 
 import pytest
 from blake3 import blake3
@@ -10,6 +11,7 @@ from samples import a_submission, a_tool
 from treadle.model import bindings
 from treadle.model.records import Code
 from treadle.model.wire import to_wire
+from treadle.server.ownership import read_card
 
 STEP = a_tool("sqrt", code=Code(kind="snapshot", digest="", entry="math:sqrt"))
 
@@ -54,6 +56,18 @@ def test_bytes_under_a_wrong_digest_are_refused(http):
     assert problem_of(http.put(f"/blobs/{wrong}", content=b"x"), 400)["code"] == "request.invalid"
     assert problem_of(http.get(f"/blobs/{wrong}"), 404)["code"] == "blob.missing"
     assert "no digest" in problem_of(http.put("/blobs/abc", content=b"x"), 400)["detail"]
+
+
+def test_a_caller_who_leaves_in_the_middle_of_a_blob_leaves_nothing(client, http, caplog):
+    data = b"x" * 3_000_000
+    digest = blake3(data).hexdigest()
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(read_card(client.link.settings.data_dir).socket)
+        head = f"PUT /api/v1/blobs/{digest} HTTP/1.1\r\ncontent-length: {len(data)}\r\n\r\n"
+        caller.sendall(head.encode() + data[:2_000_000])
+    problem_of(http.get(f"/blobs/{digest}"), 404)
+    assert http.get("/health").status_code == 200
+    assert caplog.records == []
 
 
 def test_a_snapshot_is_kept_once_all_its_files_are_there(http, stored):

@@ -2,7 +2,7 @@
 
 import logging
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,6 +41,8 @@ class Gate:
                 log.exception("%s %s", scope["method"], scope["path"])
             if not started:
                 await problem(error)(scope, receive, send)
+        except ClientDisconnect:
+            log.debug("%s %s: the caller went away", scope["method"], scope["path"])
         except Exception as error:
             log.exception("%s %s", scope["method"], scope["path"])
             if not started:
