@@ -1,5 +1,6 @@
 """Bundles: a file and the modules beside it, addressed by content."""
 
+import importlib
 import json
 import os
 import tempfile
@@ -186,3 +187,17 @@ def test_what_is_no_python_file_is_refused(write: Write, name: str, message: str
 
     with pytest.raises(InvalidDefinition, match=message):
         bundle(folder / name)
+
+
+def test_a_module_in_a_folder_without_init_is_bundled_with_that_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "flows_of_mine"
+    folder.mkdir()
+    (folder / "one.py").write_text(
+        "from treadle import pipeline, tool\n"
+        "@tool\ndef f(): return 1\n"
+        "@pipeline\ndef p(): return f()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("flows_of_mine.one")
+    (bundle,) = module.p.trace().bundles
+    assert list(bundle.files) == ["flows_of_mine/one.py"]

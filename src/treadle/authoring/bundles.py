@@ -68,9 +68,13 @@ def bundle(file: Path) -> Bundle:
     return bundle_of(root, module=".".join(names))
 
 
-def bundle_of(root: Path, *, module: str = "") -> Bundle:
-    """The bundle of the folder that imports start from."""
-    files = {str(path.relative_to(root)): _bundled(path) for path in sorted(_modules(root))}
+def bundle_of(root: Path, *, module: str = "", package: str = "") -> Bundle:
+    """The bundle of the folder that imports start from.
+
+    package: a folder there that counts as one whether or not it has an __init__.py.
+    """
+    modules = sorted(_modules(root, package))
+    files = {str(path.relative_to(root)): _bundled(path) for path in modules}
     _check_limits(files)
     entries = {name: [f.digest, f.size_bytes, f.mode] for name, f in sorted(files.items())}
     manifest = json.dumps({"files": entries}, sort_keys=True, separators=(",", ":")).encode()
@@ -104,11 +108,15 @@ def _check_limits(files: Mapping[str, BundledFile]) -> None:
         )
 
 
-def _modules(root: Path) -> list[Path]:
+def _modules(root: Path, package: str) -> list[Path]:
     """Modules beside the pipeline and in packages there, and in plain folders they import."""
     inside = root.resolve()
     found = list(_files(root, inside))
-    folders = [folder for folder in _folders(root, inside) if (folder / "__init__.py").is_file()]
+    folders = [
+        folder
+        for folder in _folders(root, inside)
+        if (folder / "__init__.py").is_file() or folder.name == package
+    ]
     plain = [folder for folder in _folders(root, inside) if folder not in folders]
     while True:
         for folder in folders:

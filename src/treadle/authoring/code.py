@@ -40,7 +40,7 @@ class CodeChooser:
 
     snapshot: Snapshot | None = None
     _origins: dict[int, Origin] = field(default_factory=dict)
-    _bundles: dict[Path, Bundle] = field(default_factory=dict)
+    _bundles: dict[Path, Bundle] = field(default_factory=dict)  # by folder or file at the root
 
     def origin_of(self, tool: AnyTool) -> Origin:
         key = id(tool.original)
@@ -77,11 +77,12 @@ class CodeChooser:
                 entry=origin.entry,
                 project_dir=self.snapshot.project_dir,
             )
-        if origin.root not in self._bundles:
-            self._bundles[origin.root] = bundle_of(origin.root)
+        top = origin.root / origin.file.relative_to(origin.root).parts[0]
+        if top not in self._bundles:
+            self._bundles[top] = bundle_of(origin.root, package=top.name)
         return Code(
             kind="snapshot",
-            digest=self._bundles[origin.root].digest,
+            digest=self._bundles[top].digest,
             entry=origin.entry,
             project_dir=str(places.project_dir(origin.file)),
         )
