@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))  # for `recorded` and `terminal`
-
 PIPELINES = '''
 import os, signal, sys, time
 from pathlib import Path
@@ -108,6 +106,16 @@ def talk(lines: int):
 @pipeline
 def talkative(lines: int = 20000):
     return talk(lines)
+
+@tool
+def diverge():
+    treadle.log_metric("loss", float("nan"))
+    treadle.log_metric("größe", 1)
+    print("größe")
+
+@pipeline
+def diverging():
+    diverge()
 
 @tool
 def number(i: int):

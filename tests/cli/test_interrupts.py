@@ -160,3 +160,33 @@ def test_a_joined_run_goes_on_when_its_owner_is_killed(treadle):
     treadle.mark("other")
     assert joined.wait(60) == 0
     assert {run["state"] for run in treadle.json("ps")["runs"]} == {"completed"}
+
+
+def test_the_owner_finishes_the_runs_of_others_before_it_ends(treadle):
+    # Given an owner whose own run ends while that of another goes on
+    owner = treadle.begin("run", "pipelines.py:patient")
+    read_until(owner, "waiting")
+    joined = treadle.begin("run", "pipelines.py:patient", "-p", "mark=other")
+    read_until(joined, "waiting")
+    treadle.mark("go")
+    assert b"finishing a run of other processes" in owner.stderr.readline()
+    # When that one ends too
+    treadle.mark("other")
+    # Then both are done, and no step had to begin again
+    assert (owner.wait(30), joined.wait(30)) == (0, 0)
+    (job,) = treadle.json("show", "@last")["jobs"]
+    assert job["attempt"] == 1
+
+
+def test_an_interrupted_owner_leaves_the_runs_of_others_to_them(treadle):
+    owner = treadle.begin("run", "pipelines.py:patient")
+    read_until(owner, "waiting")
+    joined = treadle.begin("run", "pipelines.py:patient", "-p", "mark=other")
+    read_until(joined, "waiting")
+    treadle.mark("go")
+    assert b"finishing a run of other processes" in owner.stderr.readline()
+    owner.send_signal(signal.SIGINT)
+    assert owner.wait(30) == 0
+    treadle.mark("other")
+    assert joined.wait(30) == 0
+    assert b"takes over" in joined.stdout.read()

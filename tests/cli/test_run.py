@@ -129,3 +129,15 @@ def test_json_lines_of_logs_can_be_read_one_by_one(treadle):
     lines = [json.loads(line) for line in treadle("logs", "@last", "--json").splitlines()]
     assert {"step": "load", "line": "loading wine"} in lines
     assert {"step": "train", "line": "logistic epoch 2"} in lines
+
+
+def test_numbers_that_json_lacks_are_told_as_text(treadle):
+    told = treadle.json("run", "pipelines.py:diverging")
+    assert {each["name"]: each["value"] for each in told["metrics"]} == {"loss": "nan", "größe": 1}
+    assert "nan" in treadle("metrics", "@last")
+
+
+def test_what_a_terminal_cannot_show_does_not_stop_the_command(treadle):
+    treadle.variables |= {"PYTHONIOENCODING": "ascii"}
+    said = treadle("run", "pipelines.py:diverging")
+    assert "diverge | gr" in said

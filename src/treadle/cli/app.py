@@ -1,6 +1,7 @@
 """The command line: all commands, and what becomes of an error in one of them."""
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -56,6 +57,9 @@ for panel, commands in COMMANDS.items():
 
 def run_command_line() -> int:
     """Run sys.argv; the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a name may hold what the terminal cannot show
     try:
         app(prog_name="treadle")
     except SystemExit as end:

@@ -1,6 +1,7 @@
 """What every command prints with: JSON, tables, durations, sizes, and errors."""
 
 import json
+import math
 import os
 import signal
 import sys
@@ -55,7 +56,21 @@ def tell(text: str) -> None:
 
 def say_json(value: Any, *, line: bool = False) -> None:
     """One JSON document on stdout; line: on a single line, of a stream."""
-    say(json.dumps(to_wire(value), indent=None if line else 2, ensure_ascii=False, default=str))
+    wire, indent = to_wire(value), None if line else 2
+    try:
+        text = json.dumps(wire, indent=indent, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(wire), indent=indent, ensure_ascii=False, default=str)
+    say(text)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they become "nan", "inf" and "-inf", as in the API."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return [_finite(item) for item in value] if isinstance(value, list) else value
 
 
 def glyph(state: JobState, *, ascii_only: bool = False) -> tuple[str, str]:
