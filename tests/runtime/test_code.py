@@ -113,3 +113,14 @@ def test_code_that_is_not_stored_is_a_build_failure(bench: RuntimeBench, kind: s
     report = bench.perform_order(bench.order("x"), code=code)
     assert report.failure is not None
     assert report.failure.type == FailureType.BUILD
+
+
+def test_a_disk_without_room_for_the_code_is_named(bench: RuntimeBench, small_disk: Path) -> None:
+    from treadle.storage.blobs import LocalBlobs
+
+    bench.folder, bench.blobs = small_disk, LocalBlobs(small_disk / "blobs")
+    files = {"snap_h.py": "def f(): ...\n" + "#" * 600_000}
+    failed = failure(bench, files, "snap_h:f")
+    assert failed.type == FailureType.BUILD
+    assert "No space left" in failed.message
+    assert list((small_disk / "snapshots").iterdir()) == []

@@ -10,7 +10,7 @@ import pytest
 from runtime.bench import RuntimeBench
 from treadle import step
 from treadle.errors import StorageFull
-from treadle.model.bindings import Entries, Items, Value
+from treadle.model.bindings import Entries, Items, Stored, Value
 from treadle.model.orders import AttemptKey
 from treadle.model.records import FailureType
 from treadle.storage.blobs import load_value
@@ -166,3 +166,26 @@ def test_a_tool_of_an_unknown_kind_is_refused_by_name(bench: RuntimeBench) -> No
     report = bench.perform("x", digest="0" * 64, kind="notebook")
     assert report.failure is not None
     assert "'notebook'" in report.failure.message
+
+
+def test_a_file_passes_from_step_to_step(bench: RuntimeBench, tmp_path: Path) -> None:
+    def make(text: str) -> Path:
+        path = step.scratch_dir() / "made.txt"
+        path.write_text(text)
+        return path
+
+    def read(path: Path) -> list[str]:
+        return [path.name, path.read_text()]
+
+    made = bench.perform(make, "words")
+    arguments = {"path": Stored(made.outputs["result"])}
+    assert bench.result(read, arguments=arguments) == ["made.txt", "words"]
+
+
+def test_a_blob_store_that_does_not_exist_is_an_internal_failure(bench: RuntimeBench) -> None:
+    def give() -> int:
+        return 1
+
+    report = bench.perform_order(bench.order(give), blobs="nowhere://bucket")
+    assert report.outcome == "failed"
+    assert report.failure is not None

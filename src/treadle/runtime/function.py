@@ -1,6 +1,7 @@
 """Runs a Python function: finds its code and arguments, calls it, stores what it returned."""
 
 import functools
+from pathlib import Path
 from typing import Any, Literal
 
 from treadle import step
@@ -42,6 +43,8 @@ class FunctionRuntime:
             outcome, failure = "failed", stop.failure
         except Terminated:
             outcome = "aborted"
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not end the process
+            outcome, failure = "failed", failure_of(error, FailureType.INTERNAL)
         finally:
             job.finish()
             step.enter(None)
@@ -55,17 +58,17 @@ class FunctionRuntime:
         )
 
     def _outputs(self, order: Order, channel: Channel) -> dict[str, Ref]:
+        channel.started()
         blobs = store_at(order.blobs, order.fsync)
-        returned = self._returned(order, channel, blobs)
+        returned = self._returned(order, blobs)
         try:
             values = named_outputs(returned, order.outputs)
         except TypeError as error:
             raise _Stop(Failure(type=FailureType.USER, message=_sentence(error))) from None
-        return {name: _stored(blobs, name, value, order) for name, value in values.items()}
+        return {name: _stored(blobs, value) for name, value in values.items()}
 
-    def _returned(self, order: Order, channel: Channel, blobs: BlobStore) -> Any:
-        """What the user's code returned; its module is imported here too, so `started` is first."""
-        channel.started()
+    def _returned(self, order: Order, blobs: BlobStore) -> Any:
+        """What the user's code returned; its module is imported here too."""
         try:
             invoke = self._code.load(order.code, blobs, order.blobs)
         except Terminated:
@@ -73,10 +76,10 @@ class FunctionRuntime:
         except BaseException as error:  # noqa: BLE001 - modules may raise anything
             raise _Stop(build_failure(error)) from None
         try:
-            arguments = resolve(order.arguments, functools.partial(load_value, blobs))
+            arguments = resolve(order.arguments, functools.partial(_loaded, blobs, order))
         except TreadleError as error:
             raise _Stop(_argument_failure(error)) from None
-        except (Terminated, _Stop):
+        except Terminated:
             raise
         except BaseException as error:  # noqa: BLE001 - unpickling runs the user's code
             raise _Stop(failure_of(error)) from None
@@ -92,7 +95,15 @@ class FunctionRuntime:
             raise _Stop(failure_of(error)) from None
 
 
-def _stored(blobs: BlobStore, name: str, value: Any, order: Order) -> Ref:
+def _loaded(blobs: BlobStore, order: Order, ref: Ref) -> Any:
+    """The value; a file or directory is put into the attempt's own folder."""
+    directory = None
+    if ref.codec.startswith("path"):
+        directory = Path(order.scratch_dir) / "inputs" / str(order.attempt.number)
+    return load_value(blobs, ref, directory)
+
+
+def _stored(blobs: BlobStore, value: Any) -> Ref:
     try:
         return store_value(blobs, value)
     except TreadleError as error:

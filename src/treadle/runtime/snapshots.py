@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from treadle.errors import InvalidDefinition
+from treadle.errors import InvalidDefinition, Unavailable
 from treadle.interfaces import BlobStore
 
 
@@ -32,8 +32,14 @@ def _make(folder: Path, digest: str, blobs: BlobStore) -> None:
         os.rename(draft, folder)
     except BaseException as error:
         _remove(draft)
-        if not (isinstance(error, OSError) and folder.exists()):  # else another was faster
-            raise
+        if isinstance(error, OSError) and folder.exists():  # another process was faster
+            return
+        if isinstance(error, OSError):
+            raise Unavailable(
+                f"The code cannot be laid out in {folder.parent}: {error.strerror}.",
+                hint="Is there room on that disk, and may you write there?",
+            ) from error
+        raise
 
 
 def _write(path: Path, data: memoryview, mode: int) -> None:

@@ -247,6 +247,7 @@ def main() -> None:
     """Entry point of the process: arguments are the control descriptor and the owner's pid."""
     fd, owner = int(sys.argv[1]), int(sys.argv[2])
     process_tree.become_subreaper()
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the owner's thread may have blocked some
     os.set_inheritable(fd, False)
     sys.argv = [""]
     gc.freeze()  # forks then share these pages
