@@ -105,6 +105,16 @@ def test_the_live_view_shows_a_row_for_each_step():
     assert "waits for train, train-2, train-3" in shown
 
 
+def test_a_step_that_will_be_tried_again_says_so_and_its_clock_stands_still():
+    console = terminal()
+    screen = Screen(LiveView(console), *compare())
+    failure = {"type": "user", "message": "ValueError: no"}
+    screen.tell("job.started", "job_1", state="running", attempt=1)
+    screen.tell("job.retried", "job_1", state="waiting", attempt=1, failure=failure)
+    (row,) = [line for line in picture(screen, console).splitlines() if "ValueError" in line]
+    assert row.split() == "○ train will be tried again after ValueError: no".split()
+
+
 def test_many_steps_are_counted_by_tool():
     console = terminal()
     jobs = [a_job(f"train-{i}", "train", i, JobState.QUEUED) for i in range(1, 10_001)]

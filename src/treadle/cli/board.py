@@ -35,6 +35,9 @@ REASONS = {
 Edges = Iterable[tuple[str, str]]  #: (parent job, child job)
 
 
+_NOT_BEGUN = {JobState.WAITING, JobState.QUEUED, JobState.PREPARING}
+
+
 @dataclass(slots=True, kw_only=True)
 class Row:
     """One job, as last heard of."""
@@ -112,7 +115,7 @@ class Board:
         row.reason = event.data.get("reason") or ""
         row.attempt = event.data.get("attempt") or row.attempt
         row.message = _message(event.data) or row.message
-        if state is JobState.PREPARING:
+        if state in _NOT_BEGUN:
             row.started_at = row.ended_at = row.done = row.total = None
         elif state is JobState.RUNNING:
             row.started_at = event.at

@@ -95,6 +95,8 @@ def show(
     say()
     failed = [job for job in told.jobs if job.state is JobState.FAILED]
     summary.tell_failures(failed, f"treadle show {told.run.id} --all")
+    if told.run.state in (RunState.FAILED, RunState.ABORTED):
+        say("\n".join(summary.next_steps(told.run, told.jobs)))
 
 
 def _print_run(run: Run) -> None:

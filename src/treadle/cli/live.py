@@ -166,10 +166,19 @@ def note(board: Board, row: Row) -> Text:
     if row.metrics:
         text.append(numbers(row) + "  ")
     if row.message and row.state not in JOB_GOOD_ENDS:
-        text.append(row.message, "red" if row.state is JobState.FAILED else "yellow")
+        text.append(*_failed(row))
     elif why := board.waits_for(row):
         text.append(why, "dim")
     return text
+
+
+def _failed(row: Row) -> tuple[str, str]:
+    """(what is said of the last failure, its style)."""
+    if row.state is JobState.FAILED:
+        return row.message, "red"
+    if row.state in (JobState.WAITING, JobState.QUEUED):
+        return f"will be tried again after {row.message}", "yellow"
+    return f"after {row.message}", "dim"
 
 
 def cleaned(line: str) -> str:
