@@ -54,7 +54,7 @@ def blob(size: int) -> bytes:
 
 @tool
 def write_file(text: str) -> Path:
-    path = Path("made.txt")
+    path = treadle.scratch_dir() / "made.txt"
     path.write_text(text)
     return path
 

@@ -319,6 +319,16 @@ os.waitpid(child, 0)
     assert script(tmp_path, body) == ["10"]
 
 
+def test_a_step_that_would_wait_for_another_run_is_refused(tmp_path):
+    said = script(
+        tmp_path,
+        "@tool\ndef again() -> None:\n    doubled.run()\n"
+        "@pipeline\ndef nested():\n    return again()\n"
+        "print(nested.run()['again'].failure.exception)\n",
+    )
+    assert said == ["treadle.errors.InvalidRequest"]
+
+
 def test_local_uses_the_settings_when_no_directory_is_given(tmp_path, monkeypatch):
     monkeypatch.setenv("TREADLE_DATA_DIR", str(tmp_path / "mine"))
     with treadle.local(slots=1) as client:

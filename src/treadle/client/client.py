@@ -10,7 +10,7 @@ from treadle.client.door import Door
 from treadle.client.link import Link
 from treadle.client.runs import Run
 from treadle.client.uploads import upload, upload_bundle
-from treadle.errors import MissingBlob
+from treadle.errors import InvalidRequest, MissingBlob
 from treadle.model.records import Run as RunRecord
 from treadle.model.records import Submission
 
@@ -46,6 +46,7 @@ class Client(AbstractContextManager["Client"]):
 
     def run(self, pipeline: "PipelineFunction[..., Any]", *args: Any, **parameters: Any) -> Run:
         """Run a @pipeline and wait for its end. An interrupt aborts it."""
+        self._refuse_inside_a_job()
         return self._to_the_end(self.submit(pipeline, *args, **parameters))
 
     def submit_traced(
@@ -86,11 +87,19 @@ class Client(AbstractContextManager["Client"]):
 
     def run_file(self, path: Path | str, pipeline: str | None = None, **options: Any) -> Run:
         """Run a pipeline in a file and wait for its end. Options as for submit_file."""
+        self._refuse_inside_a_job()
         return self._to_the_end(self.submit_file(path, pipeline, **options))
 
     def submit_submission(self, submission: Submission) -> Run:
         """Start a run of a submission as it stands; what it names must be stored already."""
         return Run(self.door, self.door(lambda api: api.submit(submission)))
+
+    def _refuse_inside_a_job(self) -> None:
+        if self.link.inside_a_job:
+            raise InvalidRequest(
+                "A step cannot wait for a run: it holds a slot that the run may need.",
+                hint="Call the tools of the other pipeline in this one, or submit it and go on.",
+            )
 
     def _to_the_end(self, run: Run) -> Run:
         try:

@@ -22,6 +22,11 @@ class Link(Protocol):
         """Nobody owns the data directory: nothing moves, and only reading is possible."""
         ...
 
+    @property
+    def inside_a_job(self) -> bool:
+        """This process is a job of that very house: waiting there for a run may never end."""
+        ...
+
     async def http(self) -> "httpx.AsyncClient":
         """The open connection; the same until restore() made another."""
         ...

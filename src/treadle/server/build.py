@@ -1,6 +1,5 @@
 """Builds the house: the one place that knows every brand."""
 
-import hashlib
 import logging
 import os
 from collections.abc import AsyncIterator
@@ -20,7 +19,7 @@ from treadle.interfaces import SystemClock
 from treadle.model.ids import new_id
 from treadle.model.records import Run
 from treadle.scheduler import Scheduler, Site, Stores
-from treadle.server.ownership import OwnerLock, OwnerSocket, write_card
+from treadle.server.ownership import OwnerLock, OwnerSocket, mark_of, write_card
 from treadle.server.serving import serving
 from treadle.server.settings import Settings
 from treadle.storage.blobs import open_blobs
@@ -122,9 +121,8 @@ async def _at_work(scheduler: Scheduler) -> AsyncIterator[None]:
 
 def engine_options(settings: Settings) -> LocalOptions:
     """Who asks for more slots than processors means it."""
-    mark = hashlib.blake2s(str(settings.data_dir.resolve()).encode(), digest_size=12).hexdigest()
     return LocalOptions(
-        mark=mark,
+        mark=mark_of(settings.data_dir),
         slots=settings.slots,
         cpus=max(total_cpus(), float(settings.slots)),
         jobs_per_slot=settings.slot_max_jobs,

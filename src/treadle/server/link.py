@@ -14,9 +14,10 @@ import anyio.abc
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from treadle.client.link import blocking
+from treadle.engine.local.process_tree import MARK_VARIABLE
 from treadle.errors import InternalError, OwnedElsewhere, TreadleError, Unavailable
 from treadle.model.records import Run
-from treadle.server.ownership import OwnerLock, answering
+from treadle.server.ownership import OwnerLock, answering, mark_of
 from treadle.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -68,6 +69,10 @@ class Embedded:
     @property
     def is_owner(self) -> bool:
         return self.house is not None
+
+    @property
+    def inside_a_job(self) -> bool:
+        return os.environ.get(MARK_VARIABLE) == mark_of(self.settings.data_dir)
 
     def __repr__(self) -> str:
         role = "owner of" if self.is_owner else "reader of" if self._read_only else "joined to"

@@ -6,6 +6,7 @@ is believed only when somebody answers there.
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import shutil
@@ -22,6 +23,11 @@ from treadle.server.machine import runtime_dir
 
 LONGEST_SOCKET_PATH = 100  #: bytes; the kernel's limit is 107
 SHORT_PREFIX = "treadle-"
+
+
+def mark_of(data_dir: Path) -> str:
+    """The data directory's id, which every process of its engine carries in its environment."""
+    return hashlib.blake2s(os.fsencode(data_dir.resolve()), digest_size=12).hexdigest()
 
 
 def prepare_data_dir(data_dir: Path) -> None:
