@@ -54,7 +54,7 @@ def own_error(failure: Failure) -> TreadleError:
     error: TreadleError
     if isinstance(kind, type) and issubclass(kind, errors.UserMistake | errors.CodecError):
         text = failure.message.removeprefix(f"{failure.exception}: ")
-        error = kind(text.removeprefix(f"{name}: "))
+        error = kind(text.removeprefix(f"{name}: "), hint=failure.hint)
     else:
         text = f"{failure.message}\n\n{failure.traceback}".rstrip()
         error = errors.InvalidDefinition(text, hint=failure.hint)

@@ -41,8 +41,13 @@ class Subscription:
     async def changes(self) -> list[Change]:
         """Wait until there are any; each once, in order of first arrival."""
         await self._wake.wait()
+        return self.pending()
+
+    def pending(self) -> list[Change]:
+        """Those there are now."""
         found, self._changes = list(self._changes), {}
-        self._wake = anyio.Event()
+        if self._wake.is_set():
+            self._wake = anyio.Event()
         return found
 
 

@@ -20,6 +20,7 @@ from treadle.model.states import RUN_ENDS
 from treadle.scheduler import Change
 
 BATCH = 500
+BATCH_SECONDS = 0.02  #: news gathers for so long, so that a busy run costs few packets
 KEEP_ALIVE_SECONDS = 15.0
 KEEP_ALIVE = b": still here\n\n"  #: a comment; notices, too, that the reader has gone
 
@@ -60,13 +61,21 @@ class Diary:
             self._ended = run.state in RUN_ENDS
             while True:
                 async for lines in self.so_far():
+                    if self._ended:
+                        yield self._transient(changes.pending())
                     yield lines
                 if self._ended:
                     return
                 changed: list[Change] | None = None
                 with anyio.move_on_after(KEEP_ALIVE_SECONDS):
                     changed = await changes.changes()
-                yield KEEP_ALIVE if changed is None else self._transient(changed)
+                if changed is None:
+                    yield KEEP_ALIVE
+                    continue
+                if not any(change.job_id is None for change in changed):
+                    await anyio.sleep(BATCH_SECONDS)
+                    changed += changes.pending()
+                yield self._transient(list(dict.fromkeys(changed)))
 
     def _next_lines(self) -> bytes:
         batch = self.house.ledger.read(
@@ -92,8 +101,9 @@ class Diary:
             job = books.job(job_id)
             data = {"done": job.progress_done, "total": job.progress_total}
         elif change.kind == "metrics":
-            metrics = books.metrics_of(job_id, self._metrics_seen.get(job_id, 0))
-            self._metrics_seen[job_id] = max((m.id for m in metrics), default=0)
+            seen = self._metrics_seen.get(job_id, 0)
+            metrics = books.metrics_of(job_id, seen)
+            self._metrics_seen[job_id] = max((m.id for m in metrics), default=seen)
             data = {"metrics": [metric_body(metric) for metric in metrics]}
         return Event(
             cursor=0,
