@@ -116,16 +116,17 @@ def test_no_move_outside_the_table_is_written(ledger):
                 )
 
 
-def test_a_job_has_one_open_attempt_at_most(ledger):
+def test_an_attempt_ends_once(ledger):
     _, (job,) = with_run(ledger, a_job("x"))
     first = lease(ledger, job)
     queued = ledger.write_now(lambda b: b.move_job(first, JobEvent.LOST, NOW, owner=None))
-    with pytest.raises(Exception, match="UNIQUE"):
-        lease(ledger, queued)
     ledger.write_now(lambda b: b.close_attempt(first, "lost", NOW))
+    with pytest.raises(Exception, match="UNIQUE"):
+        ledger.write_now(lambda b: b.close_attempt(first, "completed", NOW))
     lease(ledger, queued)
-    numbers = [(a.number, a.end) for a in ledger.read(lambda b: b.attempts_of(job.id))]
-    assert numbers == [(1, "lost"), (2, None)]
+    attempts = ledger.read(lambda b: b.attempts_of(job.id))
+    assert [(a.number, a.end) for a in attempts] == [(1, "lost"), (2, None)]
+    assert attempts[0].leased_at == attempts[1].leased_at == NOW
 
 
 def test_the_queue_is_by_priority_then_age_and_leaves_out_what_does_not_fit(ledger):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from treadle.model import bindings
 from treadle.model.bindings import DEFAULT_OUTPUT, Arguments
@@ -13,8 +13,7 @@ FORMAT = 1  #: version of the JSON form of orders and notes
 _EXECUTION_FIELDS = tuple(f.name for f in fields(Execution))  # asdict is ten times slower
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class AttemptKey:
+class AttemptKey(NamedTuple):
     """Which attempt of which job."""
 
     job_id: str

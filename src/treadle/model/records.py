@@ -180,6 +180,7 @@ class Job:
     losses: int = 0  #: attempts lost with their owner or engine, free of charge
     reason: str = ""  #: why it waits (parent, slot, build, limit, backoff, backend) or was skipped
     not_before: datetime | None = None
+    leased_at: datetime | None = None  #: of the last attempt
     started_at: datetime | None = None  #: of the last attempt
     ended_at: datetime | None = None
     failure: Failure | None = None  #: of the last attempt that failed

@@ -1,7 +1,7 @@
 """What runs next: the head of the queue that fits the room, as orders for the engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from treadle.errors import InternalError
@@ -124,8 +124,7 @@ def fits(job: Job, room: Capacity) -> bool:
 def take(room: Capacity, job: Job) -> Capacity:
     """The room without what the job takes."""
     asks = job.execution
-    return replace(
-        room,
+    return Capacity(
         slots=room.slots - 1,
         cpus=room.cpus - asks.cpus,
         memory_bytes=room.memory_bytes - (asks.memory_bytes or 0),

@@ -306,15 +306,16 @@ class Scheduler:
 
     async def wait(self, run_or_job_id: str, *, timeout_seconds: float | None = None) -> bool:
         """Wait until the run, or the call, has ended. False if the time was over first."""
-        job = None
+        stream = run_or_job_id
         if run_or_job_id.startswith("job_"):
-            job = self.ledger.read(lambda books: books.job(run_or_job_id))
-        with self.watch.subscribe(job.stream if job else run_or_job_id) as changes:
-            with anyio.move_on_after(timeout_seconds):
-                while not self._has_ended(run_or_job_id):
-                    while not _may_end(await changes.changes(), job):
-                        pass
-                return True
+            stream = self.ledger.read(lambda books: books.job(run_or_job_id)).stream
+        with (
+            self.watch.subscribe(stream, only=run_or_job_id) as moves,
+            anyio.move_on_after(timeout_seconds),
+        ):
+            while not self._has_ended(run_or_job_id):
+                await moves.changes()
+            return True
         return self._has_ended(run_or_job_id)
 
     def _has_ended(self, run_or_job_id: str) -> bool:
@@ -324,8 +325,3 @@ class Scheduler:
             return books.run(run_or_job_id).state in RUN_ENDS
 
         return self.ledger.read(ended)
-
-
-def _may_end(changes: Sequence[Change], call: Job | None) -> bool:
-    """True if one of these is a move of the run itself, or of the call."""
-    return any(change.kind == "event" and (call or change.job_id is None) for change in changes)

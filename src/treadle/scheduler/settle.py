@@ -5,7 +5,7 @@ to be done once that is committed: aborts to send, retries to time, followers to
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from treadle.errors import StaleMove
@@ -94,7 +94,7 @@ class Settlement:
             known = self.flights.get(key)
             if known is None:
                 return None
-            self.seen[key] = replace(known)
+            self.seen[key] = Flight(known.job, known.last_note)
         return self.seen[key]
 
     def _started(self, flight: Flight) -> None:

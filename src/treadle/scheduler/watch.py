@@ -4,26 +4,29 @@ Nothing is queued per follower but a set of names, so a slow one costs no memory
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import anyio
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """Something new about a stream: a line in its diary, or of one job's output or figures."""
 
     stream: str  #: a run's id, or a job's when it has no run
     kind: Literal["event", "output", "metrics", "progress"]
     job_id: str | None = None
 
+    @property
+    def moved(self) -> str:
+        """What an event is about: the job, or the run itself."""
+        return self.job_id or self.stream
+
 
 class Subscription:
     """What changed for one follower since it last asked. Used as a context manager."""
 
-    def __init__(self, watch: "Watch", stream: str | None) -> None:
-        self._watch, self._stream = watch, stream
+    def __init__(self, watch: "Watch", stream: str | None, only: str | None) -> None:
+        self._watch, self._stream, self._only = watch, stream, only
         self._changes: dict[Change, None] = {}
         self._wake = anyio.Event()
 
@@ -35,6 +38,8 @@ class Subscription:
         self._watch.forget(self._stream, self)
 
     def tell(self, change: Change) -> None:
+        if self._only is not None and (change.kind != "event" or change.moved != self._only):
+            return
         self._changes[change] = None
         self._wake.set()
 
@@ -57,9 +62,12 @@ class Watch:
     def __init__(self) -> None:
         self._by_stream: dict[str | None, set[Subscription]] = {}
 
-    def subscribe(self, stream: str | None) -> Subscription:
-        """Follow one stream, or all (None). Enter it before reading, so that nothing is missed."""
-        return Subscription(self, stream)
+    def subscribe(self, stream: str | None, *, only: str | None = None) -> Subscription:
+        """Follow one stream, or all (None). Enter it before reading, so that nothing is missed.
+
+        only: be told of nothing but the moves of this run or job.
+        """
+        return Subscription(self, stream, only)
 
     def subscriptions(self, stream: str | None) -> set[Subscription]:
         return self._by_stream.setdefault(stream, set())

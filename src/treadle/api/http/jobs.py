@@ -10,7 +10,7 @@ from treadle.api.http.asked import query, switch, wait_seconds, whole, whole_id
 from treadle.api.http.blobs import streamed
 from treadle.api.http.encode import json_response, ref_body, shallow
 from treadle.api.http.state import House, house_of
-from treadle.api.http.waiting import until_job_ended
+from treadle.api.http.waiting import until_ended
 from treadle.errors import Conflict, NotFound
 from treadle.model.graph import nearest
 from treadle.model.records import Job
@@ -26,7 +26,7 @@ async def get_job(request: Request) -> Response:
     """GET /jobs/{id}?wait="""
     values = query(request, "wait")
     ledger, job_id = house_of(request).ledger, whole_id(request, "job")
-    await until_job_ended(request, job_id, wait_seconds(values))
+    await until_ended(request, job_id, wait_seconds(values))
     job, outputs, attempts = ledger.read(
         lambda books: (books.job(job_id), books.outputs_of(job_id), books.attempts_of(job_id))
     )

@@ -9,7 +9,7 @@ from treadle.api.http.asked import json_body, query, switch, wait_seconds, whole
 from treadle.api.http.encode import arguments_body, json_response, metric_body, run_body
 from treadle.api.http.rules import PREFIX
 from treadle.api.http.state import house_of, scheduler_of
-from treadle.api.http.waiting import until_run_ended
+from treadle.api.http.waiting import until_ended
 from treadle.errors import InvalidRequest
 from treadle.interfaces import RunFilter
 from treadle.model.graph import nearest
@@ -64,7 +64,7 @@ async def get_run(request: Request) -> Response:
     with arguments=true also what each job was given."""
     values = query(request, "wait", "jobs", "arguments")
     ledger, run_id = house_of(request).ledger, whole_id(request, "run")
-    await until_run_ended(request, run_id, wait_seconds(values))
+    await until_ended(request, run_id, wait_seconds(values))
     if not switch(values, "jobs", default=True):
         return json_response(run_body(ledger.read(lambda books: books.run(run_id))))
     run, jobs, edges = ledger.read(

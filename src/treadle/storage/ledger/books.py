@@ -43,15 +43,24 @@ SQL: dict[str, str] = {  # for what every step of every run does: aiosql's own c
         "add_event",
         "add_output",
         "arguments_of",
+        "complete_job",
         "close_attempt",
         "count_down",
         "count_off_children",
         "inputs_of",
         "last_number",
+        "lease_job",
         "move_job",
-        "open_attempt",
         "queued_jobs",
+        "ready_job",
+        "start_job",
     )
+}
+_MOVES = {  # the frequent ones set only what they change
+    JobEvent.READY: SQL["ready_job"],
+    JobEvent.LEASED: SQL["lease_job"],
+    JobEvent.STARTED: SQL["start_job"],
+    JobEvent.COMPLETED: SQL["complete_job"],
 }
 _KINDS = {event: f"job.{event}" for event in JobEvent}
 
@@ -105,6 +114,7 @@ class SqliteBooks:
 
     def add_run(self, run: Run) -> None:
         QUERIES.add_run(self._db, **rows.run_values(run))
+        QUERIES.add_run_order(self._db, **rows.run_order_values(run))
         if run.labels:
             labels = [{"run_id": run.id, "key": k, "value": v} for k, v in run.labels.items()]
             QUERIES.add_label(self._db, labels)
@@ -233,42 +243,15 @@ class SqliteBooks:
 
     def move_job(self, before: Job, event: JobEvent, at: datetime, **changes: Any) -> Job:
         state = advance_job(before.state, event)
-        if state in JOB_ENDS:
+        if event is JobEvent.LEASED:
+            changes.setdefault("leased_at", at)
+        elif state in JOB_ENDS:
             changes.setdefault("ended_at", at)
             changes.setdefault("owner", None)
         after = replace(before, state=state, **changes)
-        failure = None if after.failure is None else rows.dump(after.failure)
-        moved = self._db.execute(
-            SQL["move_job"],
-            {
-                "id": after.id,
-                "state": after.state.value,
-                "attempt": after.attempt,
-                "owner": after.owner,
-                "failures": after.failures,
-                "losses": after.losses,
-                "reason": after.reason,
-                "not_before": rows.seconds(after.not_before),
-                "started_at": rows.seconds(after.started_at),
-                "ended_at": rows.seconds(after.ended_at),
-                "failure": failure,
-                "from_state": before.state.value,
-                "from_attempt": before.attempt,
-                "from_owner": before.owner,
-            },
-        ).fetchall()
+        moved = self._db.execute(_statement(before, event), _moved_values(before, after)).fetchall()
         if not moved:
             raise StaleMove(f"job {before.id} is not {before.state} at {before.attempt} any more")
-        if event is JobEvent.LEASED:
-            self._db.execute(
-                SQL["open_attempt"],
-                {
-                    "job_id": after.id,
-                    "number": after.attempt,
-                    "owner": after.owner,
-                    "at": at.timestamp(),
-                },
-            )
         self.add_event(after.stream, _KINDS[event], at, after.id, _event_data(after, event))
         return after
 
@@ -300,7 +283,9 @@ class SqliteBooks:
             {
                 "job_id": job.id,
                 "number": job.attempt,
+                "owner": job.owner,
                 "at": at.timestamp(),
+                "leased_at": rows.seconds(job.leased_at),
                 "started_at": rows.seconds(job.started_at),
                 "end": end,
                 "failure": None if failure is None else rows.dump(failure),
@@ -364,7 +349,9 @@ class SqliteBooks:
         QUERIES.set_progress(self._db, id=job_id, done=done, total=total)
 
     def attempts_of(self, job_id: str) -> list[Attempt]:
-        return [rows.attempt(row) for row in QUERIES.attempts_of(self._db, job_id=job_id)]
+        over = [rows.attempt(row) for row in QUERIES.attempts_of(self._db, job_id=job_id)]
+        job = self.job(job_id)
+        return over if job.owner is None else [*over, rows.attempt_under_way(job)]
 
     # the diary
 
@@ -436,6 +423,32 @@ def _blobs_in(arguments: Arguments) -> set[str]:
         for binding in arguments.values()
         for leaf in leaves(binding)
         if isinstance(leaf, Stored) and leaf.ref.inline is None
+    }
+
+
+def _statement(before: Job, event: JobEvent) -> str:
+    if event is JobEvent.READY and before.not_before is not None:
+        return SQL["move_job"]
+    return _MOVES.get(event, SQL["move_job"])
+
+
+def _moved_values(before: Job, after: Job) -> dict[str, Any]:
+    return {
+        "id": after.id,
+        "state": after.state.value,
+        "attempt": after.attempt,
+        "owner": after.owner,
+        "failures": after.failures,
+        "losses": after.losses,
+        "reason": after.reason,
+        "not_before": rows.seconds(after.not_before),
+        "leased_at": rows.seconds(after.leased_at),
+        "started_at": rows.seconds(after.started_at),
+        "ended_at": rows.seconds(after.ended_at),
+        "failure": None if after.failure is None else rows.dump(after.failure),
+        "from_state": before.state.value,
+        "from_attempt": before.attempt,
+        "from_owner": before.owner,
     }
 
 

@@ -113,6 +113,7 @@ def job(row: sqlite3.Row, asks: Execution) -> Job:
         reason,
         not_before,
         created_at,
+        leased_at,
         started_at,
         ended_at,
         failed,
@@ -136,6 +137,7 @@ def job(row: sqlite3.Row, asks: Execution) -> Job:
         losses=losses,
         reason=reason,
         not_before=moment(not_before),
+        leased_at=moment(leased_at),
         started_at=moment(started_at),
         ended_at=moment(ended_at),
         failure=failure(failed),
@@ -165,14 +167,20 @@ def job_values(record: Job, own_execution: bool) -> dict[str, Any]:
     }
 
 
+def run_order_values(record: Run) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "parameters": dump_plain(dict(record.parameters)),
+        "output": None if record.output is None else dump(record.output),
+    }
+
+
 def run_values(record: Run) -> dict[str, Any]:
     return {
         "id": record.id,
         "pipeline": record.pipeline,
         "pipeline_version": record.pipeline_version,
         "state": record.state.value,
-        "parameters": dump_plain(dict(record.parameters)),
-        "output": None if record.output is None else dump(record.output),
         "priority": record.priority,
         "fail_fast": int(record.fail_fast),
         "concurrency": record.concurrency,
@@ -220,6 +228,17 @@ def attempt(row: sqlite3.Row) -> Attempt:
         failure=failure(row["failure"]),
         peak_memory_bytes=row["peak_memory_bytes"],
         cpu_seconds=row["cpu_seconds"],
+    )
+
+
+def attempt_under_way(record: Job) -> Attempt:
+    """The attempt that a leased job's own row tells of."""
+    return Attempt(
+        job_id=record.id,
+        number=record.attempt,
+        owner=record.owner or "",
+        leased_at=record.leased_at or record.created_at,
+        started_at=record.started_at,
     )
 
 

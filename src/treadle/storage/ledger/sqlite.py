@@ -72,7 +72,7 @@ class SqliteLedger:
         batch, self._pending = self._pending, []
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            outcomes = [self._outcome(fn) for fn, _ in batch]
+            outcomes = [self._outcome(fn, alone=len(batch) == 1) for fn, _ in batch]
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
@@ -85,13 +85,21 @@ class SqliteLedger:
             else:
                 done.set_result(result)
 
-    def _outcome(self, fn: Callable[[SqliteBooks], Any]) -> tuple[Any, BaseException | None]:
-        """What fn returned or raised; what the database itself refuses ends the transaction."""
+    def _outcome(
+        self, fn: Callable[[SqliteBooks], Any], *, alone: bool
+    ) -> tuple[Any, BaseException | None]:
+        """What fn returned or raised; what the database itself refuses ends the transaction.
+
+        alone: it has the transaction for itself, and needs no savepoint.
+        """
         try:
-            return self._in_savepoint(fn), None
+            return fn(self._books) if alone else self._in_savepoint(fn), None
         except sqlite3.OperationalError:
             raise
         except Exception as error:  # noqa: BLE001 - handed to whoever awaits it
+            if alone:
+                self._roll_back()
+                self._db.execute("BEGIN")
             return None, error
 
     def _in_savepoint(self, fn: Callable[[SqliteBooks], T]) -> T:

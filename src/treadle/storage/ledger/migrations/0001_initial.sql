@@ -32,6 +32,7 @@ CREATE TABLE snapshot_files (
   PRIMARY KEY (snapshot, digest)
 ) STRICT, WITHOUT ROWID;
 
+-- What moves stands here, in short rows; what was asked for once stands in run_orders.
 CREATE TABLE runs (
   id TEXT PRIMARY KEY,
   pipeline TEXT NOT NULL,
@@ -39,8 +40,6 @@ CREATE TABLE runs (
   state TEXT NOT NULL CHECK (
     state IN ('queued', 'running', 'aborting', 'completed', 'failed', 'aborted')
   ),
-  parameters TEXT NOT NULL CHECK (json_valid(parameters)),
-  output TEXT CHECK (output IS NULL OR json_valid(output)),
   priority INTEGER NOT NULL,
   fail_fast INTEGER NOT NULL CHECK (fail_fast IN (0, 1)),
   concurrency INTEGER CHECK (concurrency > 0),
@@ -60,6 +59,12 @@ CREATE INDEX runs_by_end ON runs (ended_at, id) WHERE ended_at NOT NULL;
 CREATE INDEX runs_by_pipeline ON runs (pipeline, id);
 CREATE INDEX runs_by_pipeline_state ON runs (pipeline, state, id);
 
+CREATE TABLE run_orders (
+  run_id TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+  parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+  output TEXT CHECK (output IS NULL OR json_valid(output))
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE run_labels (
   run_id TEXT NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
   key TEXT NOT NULL,
@@ -68,7 +73,7 @@ CREATE TABLE run_labels (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX run_labels_by_value ON run_labels (key, value, run_id);
 
--- What moves stands here, in short rows; what was asked for once stands in job_orders.
+-- Short rows too; what was asked for once stands in job_arguments.
 CREATE TABLE jobs (
   id TEXT PRIMARY KEY,
   run_id TEXT REFERENCES runs (id) ON DELETE CASCADE,
@@ -94,6 +99,7 @@ CREATE TABLE jobs (
   reason TEXT NOT NULL DEFAULT '',
   not_before REAL,
   created_at REAL NOT NULL,
+  leased_at REAL,
   started_at REAL,
   ended_at REAL,
   failure TEXT CHECK (failure IS NULL OR json_valid(failure)),
@@ -108,10 +114,10 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX one_step_of_a_name ON jobs (run_id, step) WHERE run_id IS NOT NULL;
 CREATE INDEX jobs_by_position ON jobs (run_id, position);
 CREATE INDEX jobs_in_queue ON jobs (priority DESC, id) WHERE state = 'queued';
-CREATE INDEX jobs_leased ON jobs (id) WHERE state IN ('preparing', 'running', 'aborting');
+CREATE INDEX jobs_leased ON jobs (id) WHERE owner NOT NULL;
 CREATE INDEX jobs_without_run ON jobs (ended_at, id) WHERE run_id IS NULL;
 CREATE INDEX jobs_by_tool ON jobs (tool_id);
-CREATE INDEX jobs_backing_off ON jobs (not_before) WHERE state = 'waiting' AND not_before NOT NULL;
+CREATE INDEX jobs_backing_off ON jobs (not_before) WHERE not_before NOT NULL;
 
 CREATE TABLE job_arguments (
   job_id TEXT PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
@@ -132,21 +138,20 @@ CREATE TABLE edges (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX edges_by_child ON edges (child, parent);
 
+-- Attempts that are over. One that is under way is its job's own row (attempt, owner, leased_at).
 CREATE TABLE attempts (
   job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
   number INTEGER NOT NULL CHECK (number > 0),
   owner TEXT NOT NULL REFERENCES owners (id),
   leased_at REAL NOT NULL,
   started_at REAL,
-  ended_at REAL,
-  "end" TEXT CHECK ("end" IN ('completed', 'failed', 'aborted', 'lost')),
+  ended_at REAL NOT NULL,
+  "end" TEXT NOT NULL CHECK ("end" IN ('completed', 'failed', 'aborted', 'lost')),
   failure TEXT CHECK (failure IS NULL OR json_valid(failure)),
   peak_memory_bytes INTEGER,
   cpu_seconds REAL,
-  PRIMARY KEY (job_id, number),
-  CHECK ((ended_at IS NULL) = ("end" IS NULL))
+  PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX one_open_attempt ON attempts (job_id) WHERE ended_at IS NULL;
 
 CREATE TABLE outputs (
   job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,

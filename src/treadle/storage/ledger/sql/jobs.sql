@@ -34,11 +34,37 @@ SELECT edges.parent, edges.child FROM edges JOIN jobs ON jobs.id = edges.child
  WHERE jobs.run_id = :run_id;
 
 -- name: move_job^
--- Compare and set, fenced by state, attempt and owner.
+-- Compare and set, fenced by state, attempt and owner: a row only if nobody moved the job first.
 UPDATE jobs SET
   state = :state, attempt = :attempt, owner = :owner, failures = :failures, losses = :losses,
   reason = :reason, not_before = :not_before, started_at = :started_at, ended_at = :ended_at,
   failure = :failure
+ WHERE id = :id AND state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
+RETURNING id;
+
+-- name: ready_job^
+-- As move_job, of a job without backoff. Columns left alone spare the indexes on them.
+UPDATE jobs SET state = :state, reason = :reason
+ WHERE id = :id AND state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
+RETURNING id;
+
+-- name: lease_job^
+-- As move_job.
+UPDATE jobs SET
+  state = :state, attempt = :attempt, owner = :owner, reason = :reason, leased_at = :leased_at,
+  started_at = :started_at
+ WHERE id = :id AND state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
+RETURNING id;
+
+-- name: start_job^
+-- As move_job.
+UPDATE jobs SET state = :state, reason = :reason, started_at = :started_at
+ WHERE id = :id AND state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
+RETURNING id;
+
+-- name: complete_job^
+-- As move_job.
+UPDATE jobs SET state = :state, owner = :owner, reason = :reason, ended_at = :ended_at
  WHERE id = :id AND state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
 RETURNING id;
 
@@ -52,10 +78,10 @@ SELECT * FROM jobs
  ORDER BY priority DESC, id LIMIT :limit;
 
 -- name: leased_jobs
-SELECT * FROM jobs WHERE state IN ('preparing', 'running', 'aborting') ORDER BY id;
+SELECT * FROM jobs WHERE owner NOT NULL ORDER BY id;
 
 -- name: jobs_backing_off
-SELECT * FROM jobs WHERE state = 'waiting' AND not_before NOT NULL ORDER BY not_before;
+SELECT * FROM jobs WHERE not_before NOT NULL AND state = 'waiting' ORDER BY not_before;
 
 -- name: unended_calls
 -- Jobs without a run that have not ended.
@@ -77,15 +103,15 @@ WITH RECURSIVE below (id) AS (
 SELECT jobs.* FROM below JOIN jobs ON jobs.id = below.id
  WHERE jobs.state = 'waiting' ORDER BY jobs.position;
 
--- name: open_attempt!
-INSERT INTO attempts (job_id, number, owner, leased_at)
-VALUES (:job_id, :number, :owner, :at);
-
 -- name: close_attempt!
-UPDATE attempts SET
-  started_at = :started_at, ended_at = :at, "end" = :end, failure = :failure, peak_memory_bytes = :peak_memory_bytes,
-  cpu_seconds = :cpu_seconds
- WHERE job_id = :job_id AND number = :number AND ended_at IS NULL;
+-- An attempt is over; its primary key sees to it that it is so only once.
+INSERT INTO attempts (
+  job_id, number, owner, leased_at, started_at, ended_at, "end", failure, peak_memory_bytes,
+  cpu_seconds
+) VALUES (
+  :job_id, :number, :owner, :leased_at, :started_at, :at, :end, :failure, :peak_memory_bytes,
+  :cpu_seconds
+);
 
 -- name: attempts_of
 SELECT * FROM attempts WHERE job_id = :job_id ORDER BY number;

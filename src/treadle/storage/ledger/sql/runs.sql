@@ -1,17 +1,20 @@
 -- name: add_run!
 INSERT INTO runs (
-  id, pipeline, pipeline_version, state, parameters, output, priority, fail_fast, concurrency,
-  retry_of, created_at, started_at, ended_at, jobs_total, jobs_left, reason
+  id, pipeline, pipeline_version, state, priority, fail_fast, concurrency, retry_of, created_at,
+  started_at, ended_at, jobs_total, jobs_left, reason
 ) VALUES (
-  :id, :pipeline, :pipeline_version, :state, :parameters, :output, :priority, :fail_fast,
-  :concurrency, :retry_of, :created_at, :started_at, :ended_at, :jobs_total, :jobs_left, :reason
+  :id, :pipeline, :pipeline_version, :state, :priority, :fail_fast, :concurrency, :retry_of,
+  :created_at, :started_at, :ended_at, :jobs_total, :jobs_left, :reason
 );
+
+-- name: add_run_order!
+INSERT INTO run_orders (run_id, parameters, output) VALUES (:id, :parameters, :output);
 
 -- name: add_label*!
 INSERT INTO run_labels (run_id, key, value) VALUES (:run_id, :key, :value);
 
 -- name: run^
-SELECT * FROM runs WHERE id = :id;
+SELECT * FROM runs JOIN run_orders ON run_orders.run_id = runs.id WHERE runs.id = :id;
 
 -- name: labels_of
 SELECT key, value FROM run_labels WHERE run_id = :run_id ORDER BY key;
@@ -21,20 +24,30 @@ SELECT key, value FROM run_labels WHERE run_id = :run_id ORDER BY key;
 SELECT run_id, key, value FROM run_labels WHERE run_id BETWEEN :oldest AND :newest;
 
 -- name: runs_all
-SELECT * FROM runs WHERE id < :before ORDER BY id DESC LIMIT :limit;
+SELECT runs.*, parameters, NULL AS output FROM runs
+  JOIN run_orders ON run_orders.run_id = runs.id
+ WHERE id < :before ORDER BY id DESC LIMIT :limit;
 
 -- name: runs_by_state
-SELECT * FROM runs WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :limit;
+SELECT runs.*, parameters, NULL AS output FROM runs
+  JOIN run_orders ON run_orders.run_id = runs.id
+ WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :limit;
 
 -- name: runs_by_pipeline
-SELECT * FROM runs WHERE pipeline = :pipeline AND id < :before ORDER BY id DESC LIMIT :limit;
+SELECT runs.*, parameters, NULL AS output FROM runs
+  JOIN run_orders ON run_orders.run_id = runs.id
+ WHERE pipeline = :pipeline AND id < :before ORDER BY id DESC LIMIT :limit;
 
 -- name: runs_by_pipeline_state
-SELECT * FROM runs WHERE pipeline = :pipeline AND state = :state AND id < :before
+SELECT runs.*, parameters, NULL AS output FROM runs
+  JOIN run_orders ON run_orders.run_id = runs.id
+ WHERE pipeline = :pipeline AND state = :state AND id < :before
  ORDER BY id DESC LIMIT :limit;
 
 -- name: runs_by_label
-SELECT runs.* FROM run_labels JOIN runs ON runs.id = run_labels.run_id
+SELECT runs.*, parameters, NULL AS output FROM run_labels
+  JOIN runs ON runs.id = run_labels.run_id
+  JOIN run_orders ON run_orders.run_id = runs.id
  WHERE run_labels.key = :key AND run_labels.value = :value AND run_labels.run_id < :before
    AND (:state IS NULL OR runs.state = :state)
    AND (:pipeline IS NULL OR runs.pipeline = :pipeline)
@@ -45,11 +58,15 @@ SELECT runs.* FROM run_labels JOIN runs ON runs.id = run_labels.run_id
 SELECT id FROM runs WHERE ended_at < :moment ORDER BY ended_at, id LIMIT :limit;
 
 -- name: unfinished_runs
-SELECT * FROM runs WHERE state IN ('queued', 'running', 'aborting') ORDER BY id;
+SELECT runs.*, parameters, NULL AS output FROM runs
+  JOIN run_orders ON run_orders.run_id = runs.id
+ WHERE state IN ('queued', 'running', 'aborting') ORDER BY id;
 
 -- name: waiting_runs
 -- Runs held back by their pipeline's limit, in the order in which they may go.
-SELECT * FROM runs WHERE pipeline = :pipeline AND state = 'queued' ORDER BY priority DESC, id;
+SELECT runs.*, parameters, NULL AS output FROM runs
+  JOIN run_orders ON run_orders.run_id = runs.id
+ WHERE pipeline = :pipeline AND state = 'queued' ORDER BY priority DESC, id;
 
 -- name: count_active^
 SELECT count(*) FROM runs WHERE pipeline = :pipeline AND state IN ('running', 'aborting');
