@@ -250,8 +250,13 @@ class Books(Protocol):
         """Write how the attempt ended. job: as it was while leased. Twice is an error."""
         ...
 
-    def parent_done(self, parent: Job) -> list[Job]:
-        """Count this parent off its children; return those that wait for no parent any more."""
+    def count_off(self, parent: Job) -> None:
+        """Count this parent off its children, which wait on."""
+        ...
+
+    def promote_children(self, parent: Job, reason: str, at: datetime) -> list[Job]:
+        """Count this parent off its children; the event READY for those that wait for no other,
+        which are returned."""
         ...
 
     def waiting_descendants(self, job: Job) -> list[Job]: ...

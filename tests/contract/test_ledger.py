@@ -149,9 +149,13 @@ def test_a_parent_that_is_done_frees_children_that_wait_for_no_other(ledger):
     both = a_job("x", "both", state=JobState.WAITING, parents_left=2)
     edges = [(a.id, one.id), (a.id, both.id), (b.id, both.id)]
     with_run(ledger, a, b, one, both, edges=edges)
-    assert [j.step for j in ledger.write_now(lambda k: k.parent_done(a))] == ["one"]
-    ledger.write_now(lambda k: k.move_job(k.job(one.id), JobEvent.READY, NOW))
-    assert [j.step for j in ledger.write_now(lambda k: k.parent_done(b))] == ["both"]
+    (ready,) = ledger.write_now(lambda k: k.promote_children(a, "slot", NOW))
+    assert (ready.step, ready.state, ready.reason) == ("one", JobState.QUEUED, "slot")
+    assert ledger.read(lambda k: k.job(one.id)) == ready
+    assert ledger.read(lambda k: k.job(both.id)).parents_left == 1
+    assert [j.step for j in ledger.write_now(lambda k: k.promote_children(b, "", NOW))] == ["both"]
+    events = ledger.read(lambda k: k.events(stream=ready.run_id, after=1, limit=9))
+    assert [(e.kind, e.job_id) for e in events] == [("job.ready", one.id), ("job.ready", both.id)]
     assert set(ledger.read(lambda k: k.edges_of(k.job(a.id).run_id))) == set(edges)
 
 

@@ -45,7 +45,7 @@ def test_every_query_is_prepared_by_sqlite(path):
         "leased_jobs",
         "jobs_backing_off",
         "jobs_of",
-        "count_off_children",
+        "promote_children",
         "last_number",
         "inputs_of",
         "events_of_stream",

@@ -182,8 +182,8 @@ class Settlement:
         if ended.run_id is None:
             return
         if ended.state is JobState.COMPLETED:
-            for child in self.books.parent_done(ended):
-                self._move(child, JobEvent.READY, reason="slot")
+            for child in self.books.promote_children(ended, "slot", self.at):
+                self._tell(child, "event")
         elif ended.state is JobState.FAILED:
             self._skip_dependents(ended)
             if self.books.run(ended.run_id).fail_fast:
@@ -215,7 +215,7 @@ class Settlement:
         """An earlier job's outputs serve this one. Children are counted off, not yet readied."""
         reused = self._move(job, JobEvent.REUSED, reason=f"from {earlier.id}")
         self.books.add_outputs(reused, self.books.outputs_of(earlier.id))
-        self.books.parent_done(reused)
+        self.books.count_off(reused)
         self._count_down(reused)
 
     def ready(self, job: Job) -> None:

@@ -27,6 +27,7 @@ from treadle.model.states import (
     JOB_ENDS,
     RUN_ENDS,
     JobEvent,
+    JobState,
     RunEvent,
     advance_job,
     advance_run,
@@ -46,18 +47,16 @@ SQL: dict[str, str] = {  # for what every step of every run does: aiosql's own c
         "complete_job",
         "close_attempt",
         "count_down",
-        "count_off_children",
         "inputs_of",
         "last_number",
         "lease_job",
         "move_job",
         "queued_jobs",
-        "ready_job",
+        "promote_children",
         "start_job",
     )
 }
 _MOVES = {  # the frequent ones set only what they change
-    JobEvent.READY: SQL["ready_job"],
     JobEvent.LEASED: SQL["lease_job"],
     JobEvent.STARTED: SQL["start_job"],
     JobEvent.COMPLETED: SQL["complete_job"],
@@ -249,11 +248,15 @@ class SqliteBooks:
             changes.setdefault("ended_at", at)
             changes.setdefault("owner", None)
         after = replace(before, state=state, **changes)
-        moved = self._db.execute(_statement(before, event), _moved_values(before, after)).fetchall()
+        statement = _MOVES.get(event, SQL["move_job"])
+        moved = self._db.execute(statement, _moved_values(before, after)).fetchall()
         if not moved:
             raise StaleMove(f"job {before.id} is not {before.state} at {before.attempt} any more")
-        self.add_event(after.stream, _KINDS[event], at, after.id, _event_data(after, event))
+        self._tell(after, event, at)
         return after
+
+    def _tell(self, job: Job, event: JobEvent, at: datetime) -> None:
+        self.add_event(job.stream, _KINDS[event], at, job.id, _event_data(job, event))
 
     def set_reason(self, job: Job, reason: str) -> None:
         QUERIES.set_reason(self._db, id=job.id, state=job.state.value, reason=reason)
@@ -294,9 +297,22 @@ class SqliteBooks:
             },
         )
 
-    def parent_done(self, parent: Job) -> list[Job]:
-        children = self._db.execute(SQL["count_off_children"], {"parent": parent.id}).fetchall()
-        return [self._job(row) for row in children if row["parents_left"] == 0]
+    def count_off(self, parent: Job) -> None:
+        QUERIES.count_off_children(self._db, parent=parent.id)
+
+    def promote_children(self, parent: Job, reason: str, at: datetime) -> list[Job]:
+        queued = advance_job(JobState.WAITING, JobEvent.READY)
+        asked = {
+            "parent": parent.id,
+            "waiting": JobState.WAITING.value,
+            "queued": queued.value,
+            "reason": reason,
+        }
+        children = self._db.execute(SQL["promote_children"], asked).fetchall()
+        ready = [self._job(row) for row in children if row["parents_left"] == 0]
+        for job in ready:
+            self._tell(job, JobEvent.READY, at)
+        return ready
 
     def waiting_descendants(self, job: Job) -> list[Job]:
         return self._jobs(QUERIES.waiting_descendants(self._db, parent=job.id))
@@ -424,12 +440,6 @@ def _blobs_in(arguments: Arguments) -> set[str]:
         for leaf in leaves(binding)
         if isinstance(leaf, Stored) and leaf.ref.inline is None
     }
-
-
-def _statement(before: Job, event: JobEvent) -> str:
-    if event is JobEvent.READY and before.not_before is not None:
-        return SQL["move_job"]
-    return _MOVES.get(event, SQL["move_job"])
 
 
 def _moved_values(before: Job, after: Job) -> dict[str, Any]:

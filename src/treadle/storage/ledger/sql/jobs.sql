@@ -42,14 +42,8 @@ UPDATE jobs SET
  WHERE id = :id AND state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
 RETURNING id;
 
--- name: ready_job^
--- As move_job, of a job without backoff. Columns left alone spare the indexes on them.
-UPDATE jobs SET state = :state, reason = :reason
- WHERE id = :id AND state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
-RETURNING id;
-
 -- name: lease_job^
--- As move_job.
+-- As move_job. Columns left alone spare the indexes on them.
 UPDATE jobs SET
   state = :state, attempt = :attempt, owner = :owner, reason = :reason, leased_at = :leased_at,
   started_at = :started_at
@@ -88,10 +82,18 @@ SELECT * FROM jobs WHERE not_before NOT NULL AND state = 'waiting' ORDER BY not_
 SELECT * FROM jobs
  WHERE run_id IS NULL AND ended_at IS NULL ORDER BY id;
 
--- name: count_off_children
+-- name: count_off_children!
 -- One parent of these jobs is done.
 UPDATE jobs SET parents_left = parents_left - 1
- WHERE id IN (SELECT child FROM edges WHERE parent = :parent) AND state = 'waiting'
+ WHERE id IN (SELECT child FROM edges WHERE parent = :parent) AND state = 'waiting';
+
+-- name: promote_children
+-- One parent of these jobs is done; those that wait for no other are queued. Compare and set.
+UPDATE jobs SET
+  parents_left = parents_left - 1,
+  state = iif(parents_left = 1, :queued, state),
+  reason = iif(parents_left = 1, :reason, reason)
+ WHERE id IN (SELECT child FROM edges WHERE parent = :parent) AND state = :waiting
 RETURNING *;
 
 -- name: waiting_descendants
