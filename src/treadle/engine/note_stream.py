@@ -1,7 +1,7 @@
 """The one bounded stream of notes between an engine and whoever follows it.
 
-An end wakes the follower at once. All else lingers for a moment, so that what belongs together is
-taken together: each batch costs the ledger a transaction.
+A start or an end wakes the follower at once. Output and figures linger for a moment, so that what
+belongs together is taken together: each batch costs the ledger a transaction.
 """
 
 import asyncio
