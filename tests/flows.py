@@ -67,6 +67,11 @@ def sums(start: int = 1):
 
 
 @pipeline
+def many(count: int):
+    return [add(n) for n in range(count)]
+
+
+@pipeline
 def talking(text: str = "hello"):
     return announce(text)
 

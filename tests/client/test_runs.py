@@ -143,6 +143,14 @@ def test_events_tell_the_whole_story_and_then_end(client):
     assert [e.kind for e in run.events(after=len(kinds) - 1)] == ["run.completed"]
 
 
+def test_a_long_diary_is_told_whole_while_it_is_written_and_after(client):
+    run = client.submit(flows.many, count=200)
+    for _ in ("while", "after"):
+        numbers = [event.number for event in run.events() if event.number]
+        assert len(numbers) > 500
+        assert numbers == list(range(1, len(numbers) + 1))
+
+
 def test_events_without_following_stop_at_the_present(client, gate):
     run = client.submit(flows.holding, gate=str(gate))
     assert "run.completed" not in [event.kind for event in run.events(follow=False)]

@@ -2,6 +2,6 @@
 
 from treadle.scheduler.dispatch import Site
 from treadle.scheduler.scheduler import Scheduler, Stores
-from treadle.scheduler.watch import Change, Watch
+from treadle.scheduler.watch import Change, Subscription, Watch
 
-__all__ = ["Change", "Scheduler", "Site", "Stores", "Watch"]
+__all__ = ["Change", "Scheduler", "Site", "Stores", "Subscription", "Watch"]

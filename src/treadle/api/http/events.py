@@ -17,7 +17,7 @@ from treadle.api.http.state import House, house_of
 from treadle.interfaces import Books
 from treadle.model.records import Event
 from treadle.model.states import RUN_ENDS
-from treadle.scheduler import Change
+from treadle.scheduler import Change, Subscription
 
 BATCH = 500
 BATCH_SECONDS = 0.02  #: news gathers for so long, so that a busy run costs few packets
@@ -50,41 +50,50 @@ class Diary:
 
     async def so_far(self) -> AsyncIterator[bytes]:
         """What is written."""
-        while lines := self._next_lines():
-            yield lines
+        while events := self._next_events():
+            yield event_lines(events)
 
     async def followed(self) -> AsyncIterator[bytes]:
-        """What is written, and what will be, until the run has ended."""
+        """What is written, and what will be, until the run has ended.
+
+        News without a number follows the lines written before it, and precedes the run's end.
+        """
         assert self.house.scheduler is not None
         with self.house.scheduler.watch.subscribe(self.run_id) as changes:
             run = self.house.ledger.read(lambda books: books.run(self.run_id))
             self._ended = run.state in RUN_ENDS
+            changed: list[Change] = []
             while True:
-                async for lines in self.so_far():
-                    if self._ended:
-                        yield self._transient(changes.pending())
-                    yield lines
+                last: list[Event] = []
+                while events := self._next_events():
+                    last = [events.pop()] if _is_end(events[-1]) else []
+                    yield event_lines(events)
+                changed += changes.pending() if self._ended else []
+                yield self._transient(list(dict.fromkeys(changed))) + event_lines(last)
                 if self._ended:
                     return
-                changed: list[Change] | None = None
-                with anyio.move_on_after(KEEP_ALIVE_SECONDS):
-                    changed = await changes.changes()
-                if changed is None:
+                changed = await self._news(changes)
+                if not changed:
                     yield KEEP_ALIVE
-                    continue
-                if not any(change.job_id is None for change in changed):
-                    await anyio.sleep(BATCH_SECONDS)
-                    changed += changes.pending()
-                yield self._transient(list(dict.fromkeys(changed)))
 
-    def _next_lines(self) -> bytes:
+    async def _news(self, changes: Subscription) -> list[Change]:
+        """What changed, gathered for a moment; nothing after a long silence."""
+        changed: list[Change] = []
+        with anyio.move_on_after(KEEP_ALIVE_SECONDS):
+            changed = await changes.changes()
+        if changed and all(change.job_id is not None for change in changed):
+            await anyio.sleep(BATCH_SECONDS)
+            changed += changes.pending()
+        return changed
+
+    def _next_events(self) -> list[Event]:
         batch = self.house.ledger.read(
             lambda books: books.events(stream=self.run_id, after=self.after, limit=BATCH)
         )
         if batch:
             self.after = batch[-1].number
-            self._ended |= batch[-1].job_id is None and batch[-1].data.get("state") in RUN_ENDS
-        return event_lines(batch)
+            self._ended |= _is_end(batch[-1])
+        return batch
 
     def _transient(self, changes: list[Change]) -> bytes:
         told = [change for change in changes if change.kind != "event" and change.job_id]
@@ -114,3 +123,7 @@ class Diary:
             job_id=job_id,
             data=data,
         )
+
+
+def _is_end(event: Event) -> bool:
+    return event.job_id is None and event.data.get("state") in RUN_ENDS
