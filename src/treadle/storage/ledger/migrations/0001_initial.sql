@@ -114,7 +114,6 @@ CREATE TABLE jobs (
 CREATE UNIQUE INDEX one_step_of_a_name ON jobs (run_id, step) WHERE run_id IS NOT NULL;
 CREATE INDEX jobs_by_position ON jobs (run_id, position);
 CREATE INDEX jobs_in_queue ON jobs (priority DESC, id) WHERE state = 'queued';
-CREATE INDEX jobs_leased ON jobs (id) WHERE owner NOT NULL;
 CREATE INDEX jobs_without_run ON jobs (ended_at, id) WHERE run_id IS NULL;
 CREATE INDEX jobs_by_tool ON jobs (tool_id);
 CREATE INDEX jobs_backing_off ON jobs (not_before) WHERE not_before NOT NULL;
