@@ -60,6 +60,7 @@ class Inbox:
         self._silent = silent
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._lines: dict[str, Lines] = {}  # by job id, while it may print
+        self._unread: dict[str, int | None] = {}  # job id -> ended attempt not looked at, or None
         self._since: datetime | None = None  # when we began to hear of output
         self.send: Callable[[Message], None] = self._messages.put
 
@@ -115,18 +116,34 @@ class Inbox:
         self._since = self._since or datetime.now(UTC)
         if event.job_id is None:
             return
-        job_id, known = event.job_id, self._lines.get(event.job_id)
-        ended, earlier = event.kind in _ENDED, event.at <= self._since
-        if (
-            event.kind == "job.output"
-            or (ended and (known or earlier))
-            or (event.kind == "job.started" and earlier)
-        ):
-            lines = self._new_lines(job_id, event.data.get("attempt"))
-            if ended:
-                lines += self._lines.pop(job_id).end()
-            if lines:
-                yield Printed(job_id, lines)
+        lines = self._lines_at(event, event.job_id, earlier=event.at <= self._since)
+        if lines:
+            yield Printed(event.job_id, lines)
+
+    def _lines_at(self, event: Event, job_id: str, *, earlier: bool) -> list[str]:
+        """News of output may come after the end of its attempt; no line is told twice."""
+        attempt = event.data.get("attempt")
+        match event.kind:
+            case "job.leased":
+                self._unread.pop(job_id, None)  # an attempt that has not ended
+            case "job.started" if earlier:
+                return self._new_lines(job_id, attempt)
+            case kind if kind in _ENDED:
+                if job_id in self._lines or earlier:
+                    self._unread[job_id] = None
+                    return self._last_lines(job_id, attempt)
+                self._unread[job_id] = attempt
+            case "job.output":
+                if job_id not in self._unread:
+                    return self._new_lines(job_id, None)
+                if (ended := self._unread[job_id]) is not None:
+                    self._unread[job_id] = None
+                    return self._last_lines(job_id, ended)
+        return []
+
+    def _last_lines(self, job_id: str, attempt: int | None) -> list[str]:
+        """What is left of an attempt that has ended, a line without its end too."""
+        return self._new_lines(job_id, attempt) + self._lines.pop(job_id).end()
 
     def _new_lines(self, job_id: str, attempt: int | None) -> list[str]:
         """Read to the log's end; where too much has piled up, only its last part.

@@ -1,15 +1,15 @@
 """The one bounded stream of notes between an engine and whoever follows it.
 
-A start or an end wakes the follower at once. Output and figures linger for a moment, so that what
-belongs together is taken together: each batch costs the ledger a transaction.
+An end wakes the follower at once. All else may linger for a moment, so that what belongs together
+is taken together: each batch costs the ledger a transaction.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from treadle.model.orders import Ended, Note, Started
+from treadle.model.orders import Ended, Note
 
-LINGER_SECONDS = 0.002
+LINGER_SECONDS = 0.005
 
 
 class NoteStream:
@@ -24,46 +24,50 @@ class NoteStream:
         self._notes: list[Note] = []
         self._bytes = 0
         self._waiter: asyncio.Future[None] | None = None
-        self._lingering: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._ready = False  # notes that may be taken
         self._closed = False
 
     @property
     def full(self) -> bool:
         return len(self._notes) >= self._limit or self._bytes >= self._limit_bytes
 
-    def put(self, note: Note, size_bytes: int = 0) -> None:
+    def put(self, note: Note, size_bytes: int = 0, *, soon: bool = False) -> None:
+        """soon: let the follower take it at once, as an end."""
         self._notes.append(note)
         self._bytes += size_bytes
-        if isinstance(note, Ended | Started) or self.full:
-            self._wake()
-        elif len(self._notes) == 1:
+        if soon or isinstance(note, Ended) or self.full:
+            self._hand_over()
+        elif self._timer is None:
             loop = asyncio.get_running_loop()
-            self._lingering = loop.call_later(LINGER_SECONDS, self._wake)
+            self._timer = loop.call_later(LINGER_SECONDS, self._time_is_over)
 
     def close(self) -> None:
         """No more notes will come; those not yet taken still are."""
         self._closed = True
-        self._wake()
+        self._hand_over()
 
-    def _wake(self) -> None:
-        if self._lingering is not None:
-            self._lingering.cancel()
-            self._lingering = None
+    def _time_is_over(self) -> None:
+        self._timer = None
+        if self._notes:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._ready = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def batches(self) -> AsyncIterator[Sequence[Note]]:
         """All notes there are, again and again; ends when the stream is closed and empty."""
         while True:
-            if not self._notes and self._closed:
+            if self._ready and self._notes:
+                was_full, batch = self.full, self._notes
+                self._notes, self._bytes, self._ready = [], 0, self._closed
+                if was_full:
+                    self._on_room()
+                yield batch
+            elif self._closed:
                 return
-            if not self._notes or self._lingering is not None:
+            else:
                 self._waiter = asyncio.get_running_loop().create_future()
                 await self._waiter
-                self._waiter = None
-                continue
-            was_full, batch = self.full, self._notes
-            self._notes, self._bytes = [], 0
-            if was_full:
-                self._on_room()
-            yield batch

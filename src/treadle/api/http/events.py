@@ -16,7 +16,7 @@ from treadle.api.http.encode import event_lines, metric_body
 from treadle.api.http.state import House, house_of
 from treadle.interfaces import Books
 from treadle.model.records import Event
-from treadle.model.states import RUN_ENDS
+from treadle.model.states import JOB_ENDS, RUN_ENDS
 from treadle.scheduler import Change, Subscription
 
 BATCH = 500
@@ -56,7 +56,8 @@ class Diary:
     async def followed(self) -> AsyncIterator[bytes]:
         """What is written, and what will be, until the run has ended.
 
-        News without a number follows the lines written before it, and precedes the run's end.
+        News without a number follows the lines written before it, and precedes the end of its job
+        and of the run.
         """
         assert self.house.scheduler is not None
         with self.house.scheduler.watch.subscribe(self.run_id) as changes:
@@ -67,9 +68,13 @@ class Diary:
                 last: list[Event] = []
                 while events := self._next_events():
                     last = [events.pop()] if _is_end(events[-1]) else []
-                    yield event_lines(events)
+                    changed += changes.pending()
+                    ending = {event.job_id for event in events if _is_end_of_job(event)}
+                    news = self._news_of([each for each in changed if each.job_id in ending])
+                    changed = [each for each in changed if each.job_id not in ending]
+                    yield event_lines(_woven(events, news))
                 changed += changes.pending() if self._ended else []
-                yield self._transient(list(dict.fromkeys(changed))) + event_lines(last)
+                yield event_lines(self._news_of(changed) + last)
                 if self._ended:
                     return
                 changed = await self._news(changes)
@@ -95,13 +100,12 @@ class Diary:
             self._ended |= _is_end(batch[-1])
         return batch
 
-    def _transient(self, changes: list[Change]) -> bytes:
-        told = [change for change in changes if change.kind != "event" and change.job_id]
+    def _news_of(self, changes: list[Change]) -> list[Event]:
+        """What changed besides the lines, as events without a number; each once."""
+        told = [each for each in dict.fromkeys(changes) if each.kind != "event" and each.job_id]
         if not told:
-            return b""
-        return event_lines(
-            self.house.ledger.read(lambda books: [self._event(books, change) for change in told])
-        )
+            return []
+        return self.house.ledger.read(lambda books: [self._event(books, each) for each in told])
 
     def _event(self, books: Books, change: Change) -> Event:
         job_id = change.job_id or ""
@@ -127,3 +131,19 @@ class Diary:
 
 def _is_end(event: Event) -> bool:
     return event.job_id is None and event.data.get("state") in RUN_ENDS
+
+
+def _is_end_of_job(event: Event) -> bool:
+    return event.job_id is not None and event.data.get("state") in JOB_ENDS
+
+
+def _woven(events: list[Event], news: list[Event]) -> list[Event]:
+    """The events, with the news of each job that ends in them before its end."""
+    if not news:
+        return events
+    woven: list[Event] = []
+    for event in events:
+        if _is_end_of_job(event):
+            woven += [each for each in news if each.job_id == event.job_id]
+        woven.append(event)
+    return woven

@@ -28,10 +28,11 @@ class RunningAttempt:
         self.tail = b""
         self.timer: asyncio.TimerHandle | None = None
 
-    def started(self, pid: int) -> None:
+    def started(self, pid: int, *, alone: bool) -> None:
+        """alone: nothing else is under way, so that the ledger may as well hear it at once."""
         self.pid = pid
         self.number += 1
-        self.notes.put(Started(self.key, self.number, pid), 64)
+        self.notes.put(Started(self.key, self.number, pid), 64, soon=alone)
 
     def measured(self, name: str, value: float, step: int | None) -> None:
         self.number += 1

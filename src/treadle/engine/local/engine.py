@@ -226,7 +226,7 @@ class LocalEngine(Engine):
                 self._said_ended(slot, running, str(frame[2]), int(frame[3]))
 
     def _started(self, slot: SlotHandle, running: RunningAttempt, pid: int) -> None:
-        running.started(pid)
+        running.started(pid, alone=len(self._attempts) == 1)
         timeout = running.order.execution.timeout_seconds
         if timeout is not None:
             running.timer = self._loop.call_later(timeout, self._timed_out, slot, running)
