@@ -97,6 +97,12 @@ def holding(gate: str, value: int = 0):
 
 
 @pipeline
+def announcing(gate: str):
+    """Announce, once the gate opens."""
+    return announce(hold(gate))  # type: ignore[arg-type]
+
+
+@pipeline
 def large(size: int = 300_000):
     return blob(size)
 

@@ -151,6 +151,15 @@ def test_a_long_diary_is_told_whole_while_it_is_written_and_after(client):
         assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_what_a_job_printed_is_announced_before_its_end(client, gate):
+    run = client.submit(flows.announcing, gate=str(gate))
+    events = run.events()
+    first = next(event for event in events if event.kind == "job.output")
+    gate.write_bytes(b"go")
+    kinds = [event.kind for event in events if event.job_id not in (None, first.job_id)]
+    assert kinds.index("job.output") < kinds.index("job.completed") == len(kinds) - 1
+
+
 def test_events_without_following_stop_at_the_present(client, gate):
     run = client.submit(flows.holding, gate=str(gate))
     assert "run.completed" not in [event.kind for event in run.events(follow=False)]
