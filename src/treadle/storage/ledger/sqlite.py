@@ -34,12 +34,7 @@ class SqliteLedger:
         self.path = str(path)
         self.durability: Durability = durability
         try:
-            self._db = connect(self.path, read_only=read_only)
-            if not read_only:
-                migrate.bring_up_to_date(self._db, self.path)
-                level = "FULL" if durability == "power" else "NORMAL"
-                self._db.execute(f"PRAGMA synchronous = {level}")
-            migrate.refuse_newer(self._db, self.path)
+            self._db = _opened(self.path, durability, read_only)
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         self._books = SqliteBooks(self._db)
@@ -138,6 +133,20 @@ class SqliteLedger:
         self._db.close()
 
 
+def _opened(path: str, durability: Durability, read_only: bool) -> sqlite3.Connection:
+    """A connection to a ledger of the present schema."""
+    db = connect(path, read_only=read_only)
+    try:
+        if not read_only:
+            migrate.bring_up_to_date(db, path)
+            db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+        migrate.refuse_newer(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
 def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode, set up as the ledger wants it."""
     address = f"file:{path}?mode=ro" if read_only else path
@@ -149,6 +158,15 @@ def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
         cached_statements=256,
         timeout=5,
     )
+    try:
+        _set_up(db, read_only)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _set_up(db: sqlite3.Connection, read_only: bool) -> None:
     db.row_factory = sqlite3.Row
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA temp_store = MEMORY")
@@ -157,7 +175,6 @@ def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
         db.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA wal_autocheckpoint = 0")
-    return db
 
 
 def translate(error: sqlite3.Error, path: str) -> Exception:
