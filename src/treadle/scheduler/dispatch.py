@@ -1,10 +1,11 @@
 """What runs next: the head of the queue that fits the room, as orders for the engine."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from treadle.errors import InternalError
+from treadle.errors import InternalError, TreadleError
 from treadle.interfaces import Books, Capacity
 from treadle.model.bindings import (
     Arguments,
@@ -15,11 +16,12 @@ from treadle.model.bindings import (
     replace_outputs,
 )
 from treadle.model.orders import AttemptKey, Order
-from treadle.model.records import Job
+from treadle.model.records import Failure, FailureType, Job
 from treadle.model.refs import Ref
 from treadle.model.states import JobEvent
 from treadle.scheduler.settle import Flights
 
+log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 10.0  #: how long a large job at the head lets smaller ones pass
 
 
@@ -54,9 +56,9 @@ class Dispatcher:
 
     def lease(
         self, books: Books, room: Capacity, at: datetime, monotonic: float
-    ) -> list[tuple[Job, Order]]:
-        """Lease what fits; each with its order."""
-        leased: list[tuple[Job, Order]] = []
+    ) -> list[tuple[Job, Order | Failure]]:
+        """Lease what fits; each with its order, or with the reason why there can be none."""
+        leased: list[tuple[Job, Order | Failure]] = []
         if room.slots <= 0:
             return leased
         for job in self._candidates(books, room, monotonic):
@@ -71,9 +73,19 @@ class Dispatcher:
                 reason="slot",
                 started_at=None,
             )
-            leased.append((taken, self.order(books, taken)))
-            room = take(room, job)
+            order = self._order_or_failure(books, taken)
+            leased.append((taken, order))
+            if isinstance(order, Order):
+                room = take(room, job)
         return leased
+
+    def _order_or_failure(self, books: Books, job: Job) -> Order | Failure:
+        try:
+            return self.order(books, job)
+        except (TreadleError, LookupError, TypeError, ValueError) as error:
+            log.exception("there can be no order for job %s", job.id)
+            message = f"What the ledger holds of this step makes no order: {error}"
+            return Failure(type=FailureType.INTERNAL, message=message, hint="Please report.")
 
     def _candidates(self, books: Books, room: Capacity, monotonic: float) -> list[Job]:
         """The head of the queue; or, while the head does not fit, the first that do.

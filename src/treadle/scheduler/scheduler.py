@@ -6,8 +6,9 @@ sent and followers told.
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -15,7 +16,7 @@ from typing import TypeVar
 import anyio
 import anyio.abc
 
-from treadle.errors import Conflict, StorageFull
+from treadle.errors import Conflict, NotFound, StorageFull, Unavailable
 from treadle.interfaces import BlobStore, Books, Clock, Engine, Ledger, SystemClock
 from treadle.model.bindings import Arguments
 from treadle.model.ids import new_id
@@ -38,6 +39,7 @@ from treadle.storage.logs import LogStore
 
 T = TypeVar("T")
 FULL_DISK_PAUSE_SECONDS = 1.0
+LOCKED_PATIENCE_SECONDS = 60.0  #: with another program that locks the ledger
 log = logging.getLogger(__name__)
 
 
@@ -102,7 +104,7 @@ class Scheduler:
         async with self._turns:
             try:
                 await self._settle(hand_back)
-            except StorageFull as error:  # the next owner finds it leased, and takes it for lost
+            except Unavailable as error:  # the next owner finds it leased, and takes it for lost
                 log.error("cannot record what is handed back: %s", error)
             self._flights.clear()
 
@@ -134,14 +136,22 @@ class Scheduler:
 
     async def _turn(self, notes: Sequence[Note]) -> None:
         async with self._turns:
-            while True:
-                try:
-                    turn = await self.ledger.write(lambda books: self._decide(books, notes))
-                    break
-                except StorageFull as error:
-                    log.error("cannot record what happened, will try again: %s", error)
-                    await anyio.sleep(FULL_DISK_PAUSE_SECONDS)
+            turn = await self._patiently(
+                lambda: self.ledger.write(lambda books: self._decide(books, notes))
+            )
             self._carry_out(turn)
+
+    async def _patiently(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Again while the disk is full, and for some time while somebody locks the ledger."""
+        give_up = self.clock.monotonic() + LOCKED_PATIENCE_SECONDS
+        while True:
+            try:
+                return await write()
+            except Unavailable as error:
+                if not isinstance(error, StorageFull) and self.clock.monotonic() > give_up:
+                    raise
+                log.error("cannot record what happened, will try again: %s", error)
+            await anyio.sleep(FULL_DISK_PAUSE_SECONDS)
 
     def _decide(self, books: Books, notes: Sequence[Note]) -> Turn:
         settlement = self._settlement(books)
@@ -150,11 +160,17 @@ class Scheduler:
             return Turn(settlement, ())
         over = set(settlement.landed)
         flying = {key: flight for key, flight in self._flights.items() if key not in over}
-        leased = self._dispatcher.lease(
+        found = self._dispatcher.lease(
             books, room_left(self._capacity, flying), settlement.at, self.clock.monotonic()
         )
-        for job, _ in leased:
-            settlement.changes[Change(job.stream, "event", job.id)] = None
+        leased: list[tuple[Job, Order]] = []
+        for job, order in found:
+            if isinstance(order, Order):
+                settlement.changes[Change(job.stream, "event", job.id)] = None
+                leased.append((job, order))
+            else:
+                settlement.fail(job, order)
+                self._wake.set()  # its end may let others start
         return Turn(settlement, leased)
 
     def _carry_out(self, turn: Turn) -> None:
@@ -192,17 +208,18 @@ class Scheduler:
                 self.logs.append(
                     flight.job.stream, note.attempt.job_id, note.attempt.number, note.data
                 )
-            except StorageFull as error:
+            except Unavailable as error:  # StorageFull too
                 log.error("output of %s is dropped: %s", note.attempt, error)
 
     async def _due(self, job_ids: list[str]) -> None:
         def ready(settlement: Settlement) -> None:
             for job_id in job_ids:
-                job = settlement.books.job(job_id)
-                if job.state is JobState.WAITING and job.not_before is not None:
-                    settlement.ready(job)
+                with contextlib.suppress(NotFound):  # deleted, its run aborted meanwhile
+                    job = settlement.books.job(job_id)
+                    if job.state is JobState.WAITING and job.not_before is not None:
+                        settlement.ready(job)
 
-        await self._settle(ready)
+        await self._patiently(lambda: self._settle(ready))
 
     # ---- verbs
 
@@ -216,7 +233,8 @@ class Scheduler:
             settlement = self._settlement(books)
             return settlement, decide(settlement)
 
-        settlement, result = await self.ledger.write(write)
+        with anyio.CancelScope(shield=True):  # a caller who leaves may not take these with him
+            settlement, result = await self.ledger.write(write)
         self._after(settlement)
         self._wake.set()
         return result
@@ -299,7 +317,8 @@ class Scheduler:
         gone = 0
         while ids := self.ledger.read(lambda books: books.ended_runs_before(moment, 100)):
             for run_id in ids:
-                await self.delete(run_id)
+                with contextlib.suppress(NotFound):  # somebody else was faster
+                    await self.delete(run_id)
             gone += len(ids)
         await self.ledger.write(lambda books: books.delete_old_calls(moment))
         return gone

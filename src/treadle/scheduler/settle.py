@@ -32,6 +32,8 @@ from treadle.model.states import (
 from treadle.scheduler.watch import Change
 
 LOSSES_FORGIVEN = 3
+DOUBLINGS = 60  #: of a backoff; more overflow a float, and any limit is reached long before
+COUNTERS = range(-(2**63), 2**63)  #: what a ledger keeps of a metric's `step`
 
 
 @dataclass(slots=True)
@@ -85,7 +87,8 @@ class Settlement:
                 self._ended(flight, note.report)
                 self.landed.append(note.attempt)
         if metrics:
-            self.books.add_metrics(metrics)
+            kept = [m for m in metrics if m.step is None or m.step in COUNTERS]
+            self.books.add_metrics(kept)
         for job_id, latest in progress.items():
             self.books.set_progress(job_id, latest.done, latest.total)
 
@@ -98,6 +101,8 @@ class Settlement:
         return self.seen[key]
 
     def _started(self, flight: Flight) -> None:
+        if flight.job.state is not JobState.PREPARING:  # said again, as of an adopted attempt
+            return
         try:
             flight.job = self._move(flight.job, JobEvent.STARTED, started_at=self.at, reason="")
         except StaleMove:  # an abort was asked for in the meantime
@@ -125,7 +130,8 @@ class Settlement:
     def _failed(self, job: Job, report: Report, failure: Failure) -> Job:
         asks = job.execution
         if job.failures < asks.retries and failure.type in asks.retry_on:
-            wait = min(asks.backoff_seconds * 2.0**job.failures, asks.backoff_limit_seconds)
+            doubled = asks.backoff_seconds * 2.0 ** min(job.failures, DOUBLINGS)
+            wait = min(doubled, asks.backoff_limit_seconds)
             waiting = self._move(
                 job,
                 JobEvent.RETRIED,
@@ -218,6 +224,11 @@ class Settlement:
         self.books.count_off(reused)
         self._count_down(reused)
 
+    def fail(self, job: Job, failure: Failure) -> None:
+        """The leased job cannot be started, now or later."""
+        report = Report(outcome="failed", failure=failure)
+        self._end(job, JobEvent.FAILED, "failed", report, failure=failure)
+
     def ready(self, job: Job) -> None:
         """Nothing holds the waiting job back any more."""
         self._move(job, JobEvent.READY, reason="slot", not_before=None)
@@ -250,13 +261,11 @@ class Settlement:
         return after
 
     def _admit_next(self, ended: Run) -> None:
-        if ended.concurrency is None:
-            return
         waiting = self.books.waiting_runs(ended.pipeline)
         while waiting and self.books.count_active(ended.pipeline) < (waiting[0].concurrency or 1):
             run = self._move_run(waiting.pop(0), RunEvent.ADMITTED, started_at=self.at, reason="")
             for job in self.books.jobs_of(run.id):
-                if job.parents_left == 0:
+                if job.state is JobState.WAITING and job.parents_left == 0:
                     self.ready(job)
 
     def abort_run(self, run: Run) -> Run:

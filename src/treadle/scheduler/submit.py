@@ -15,7 +15,7 @@ def accept_run(books: Books, pipeline: Pipeline, planned: Plan, settlement: Sett
     """Write a new run; its pipeline's limit may hold it back."""
     books.add_tools(pipeline.tools, planned.run.created_at)
     books.add_pipeline(pipeline, planned.run.created_at)
-    final = hold_back(planned) if _is_full(books, planned.run) else planned
+    final = hold_back(planned) if planned.jobs and _is_full(books, planned.run) else planned
     books.add_run(final.run)
     books.add_jobs(final.jobs, final.edges)
     if not final.jobs:
