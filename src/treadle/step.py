@@ -60,7 +60,8 @@ def enter(job: CurrentJob | None) -> None:
 def log_metric(name: str, value: float, step: int | None = None) -> None:
     """Record a number under a name. step: your own counter, such as the epoch.
 
-    Raises TypeError if name is no str, value no real number or step no int.
+    Raises TypeError if name is no str, value no real number or step no int; ValueError for a step
+    of more than 64 bits.
     """
     if not isinstance(name, str):
         raise TypeError(f"log_metric: the name must be a str, not {type(name).__name__}")
@@ -68,6 +69,9 @@ def log_metric(name: str, value: float, step: int | None = None) -> None:
     if step is not None and (isinstance(step, bool) or not isinstance(step, numbers.Integral)):
         raise TypeError(f"log_metric: the step must be an int or None, not {type(step).__name__}")
     counter = None if step is None else int(step)
+    if counter is not None and not -(2**63) <= counter < 2**63:
+        raise ValueError(f"log_metric: the step of {name!r} does not fit into 64 bits")
+    name = name.encode("utf-8", "backslashreplace").decode()  # no lone surrogates on the wire
     if _current is None:
         at = "" if counter is None else f" (step {counter})"
         _log.info("%s = %s%s", name, number, at)

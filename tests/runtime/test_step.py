@@ -55,6 +55,22 @@ def test_other_values_are_refused_by_name(value: object) -> None:
         step.log_metric("x", value)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("counter", [2**63, -(2**63) - 1, 10**400])
+def test_a_step_too_large_to_be_kept_is_refused(counter: int) -> None:
+    with pytest.raises(ValueError, match="'x' does not fit into 64 bits"):
+        step.log_metric("x", 1.0, step=counter)
+
+
+def test_a_name_that_no_wire_can_carry_is_told_with_escapes() -> None:
+    ear = Ear()
+    step.enter(step.CurrentJob(ear, 1, ""))
+    try:
+        step.log_metric("\ud800", 1.0)
+    finally:
+        step.enter(None)
+    assert ear.metrics == [("\\ud800", 1.0, None)]
+
+
 def test_a_metric_needs_a_name_and_a_whole_step() -> None:
     with pytest.raises(TypeError, match="name"):
         step.log_metric(1, 1)  # type: ignore[arg-type]
