@@ -288,6 +288,7 @@ def test_a_plain_script_runs_pipelines_and_closes_at_its_end(tmp_path):
     assert not (tmp_path / "state" / "owner.sock").exists()
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_child_gets_a_client_of_its_own(tmp_path):
     body = """
 print(doubled.run(n=4).output, flush=True)
@@ -301,6 +302,7 @@ print(doubled.run(n=5).output)
     assert script(tmp_path, body) == ["8", "12", "10"]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_child_does_not_keep_the_data_directory(tmp_path):
     body = """
 import sys
