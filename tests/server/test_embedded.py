@@ -274,8 +274,13 @@ def script(tmp_path, body):
         "@pipeline\ndef doubled(n: int = 1):\n    return double(n)\n" + body
     )
     environ = {**os.environ, "TREADLE_DATA_DIR": str(tmp_path / "state"), "TREADLE_SLOTS": "1"}
+    ignored = "ignore:This process:DeprecationWarning"  # Python 3.12 warns of any fork with threads
     done = subprocess.run(
-        [sys.executable, str(file)], env=environ, capture_output=True, text=True, check=False
+        [sys.executable, "-W", ignored, str(file)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -288,7 +293,6 @@ def test_a_plain_script_runs_pipelines_and_closes_at_its_end(tmp_path):
     assert not (tmp_path / "state" / "owner.sock").exists()
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_child_gets_a_client_of_its_own(tmp_path):
     body = """
 print(doubled.run(n=4).output, flush=True)
@@ -302,7 +306,6 @@ print(doubled.run(n=5).output)
     assert script(tmp_path, body) == ["8", "12", "10"]
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_child_does_not_keep_the_data_directory(tmp_path):
     body = """
 import sys
