@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 import treadle
+from disks import disk_of
 from treadle import pipeline, tool
 
 
@@ -54,14 +55,9 @@ def rest(seconds: float):
 
 @pytest.fixture
 def filling_disk(tmp_path):
-    """A file system of 24 megabytes; needs the right to mount."""
-    where = tmp_path / "disk"
-    where.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("a full disk needs the right to mount a tmpfs (run as root)")
-    yield where
-    subprocess.run(["umount", "-l", str(where)], check=True)
+    """A file system of 24 megabytes."""
+    with disk_of("24m", tmp_path / "disk") as where:
+        yield where
 
 
 def test_a_full_disk_fails_the_step_that_fills_it_and_nothing_else(filling_disk):
