@@ -201,3 +201,30 @@ def test_the_write_ahead_log_is_moved_into_the_file_meanwhile(path):
     looker.join()
     ledger.close()
     assert not path.with_name("ledger.db-wal").exists()
+
+
+def test_the_write_ahead_log_is_cut_under_a_steady_stream_of_commits(path, monkeypatch):
+    monkeypatch.setattr("treadle.storage.ledger.sqlite.CHECKPOINT_SECONDS", 0.02)
+    monkeypatch.setattr("treadle.storage.ledger.sqlite.LONG_LOG_PAGES", 250)
+    ledger, log, longest = SqliteLedger(path), path.with_name("ledger.db-wal"), 0
+    for _ in range(20_000):
+        ledger.write_now(lambda b: b.add_event("s", "k", NOW, None, {"x": "y" * 20_000}))
+        if log.stat().st_size < longest:
+            break
+        longest = log.stat().st_size
+    else:
+        pytest.fail(f"it has grown to {longest} bytes")
+    ledger.close()
+
+
+@pytest.mark.parametrize("name", ["50%25", "a#b", "what?", "two words"])
+def test_a_directory_of_any_name_can_be_read(tmp_path, name):
+    path = tmp_path / name / "ledger.db"
+    path.parent.mkdir()
+    ledger = SqliteLedger(path)
+    run = a_run(pipeline="sample")
+    ledger.write_now(lambda b: [b.add_pipeline(a_submission({}).pipeline, NOW), b.add_run(run)])
+    reader = SqliteLedger(path, read_only=True)
+    assert [found.id for found in reader.read(lambda b: b.runs(RunFilter()))] == [run.id]
+    reader.close()
+    ledger.close()

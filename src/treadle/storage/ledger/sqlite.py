@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import quote
 
 from treadle.errors import StorageFull, Unavailable
 from treadle.storage.ledger import migrate
@@ -15,6 +16,8 @@ from treadle.storage.ledger.books import SqliteBooks
 T = TypeVar("T")
 Durability = Literal["process", "power"]
 CHECKPOINT_SECONDS = 1.0
+LONG_LOG_PAGES = 32 * 1024  #: of the write-ahead log; 64 MB
+HOLD_UP_MS = 50  #: how long a reader of a long log may hold up commits, once a checkpoint
 CACHE_KIB = 16 * 1024  #: taken as it is needed; a run of 10,000 steps fits
 PAGE_BYTES = 2048  #: a commit writes whole pages, about ten for a step; half of SQLite's usual size
 log = logging.getLogger(__name__)
@@ -149,7 +152,7 @@ def _opened(path: str, durability: Durability, read_only: bool) -> sqlite3.Conne
 
 def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode, set up as the ledger wants it."""
-    address = f"file:{path}?mode=ro" if read_only else path
+    address = f"file:{quote(path)}?mode=ro" if read_only else path
     db = sqlite3.connect(
         address,
         uri=read_only,
@@ -199,7 +202,11 @@ def translate(error: sqlite3.Error, path: str) -> Exception:
 
 
 class Checkpoints:
-    """Moves the write-ahead log into the database from a thread of its own, so no commit waits."""
+    """Moves the write-ahead log into the database from a thread of its own, so no commit waits.
+
+    But for once in a while: under a steady stream of commits there is always one not yet moved, and
+    the log would grow without end. When it is long, commits are held up while its rest is moved.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -209,9 +216,12 @@ class Checkpoints:
 
     def _work(self) -> None:
         db = connect(self._path)
+        db.execute(f"PRAGMA busy_timeout = {HOLD_UP_MS}")
         while not self._stopping.wait(CHECKPOINT_SECONDS):
             try:
-                db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                if db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[1] > LONG_LOG_PAGES:
+                    db.execute("PRAGMA wal_checkpoint(PASSIVE)")  # so that little is left
+                    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error as error:  # a full disk: commits will say so; try again later
                 log.warning("checkpoint of %s failed: %s", self._path, error)
         db.close()
