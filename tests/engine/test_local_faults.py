@@ -299,16 +299,17 @@ def test_a_job_that_closes_every_descriptor_is_told_so(bench: Workbench) -> None
     assert after.result == "alive"
 
 
-def test_a_job_that_writes_into_the_line_is_ended(bench: Workbench) -> None:
-    def garble() -> None:
+@pytest.mark.parametrize("text", ["xyz", '["e",{"outcome":"completed","outputs":[]},"",1]'])
+def test_a_job_that_writes_into_the_line_is_ended(bench: Workbench, text: str) -> None:
+    def garble(text: str) -> None:
         for name in os.listdir("/proc/self/fd"):
             if os.path.exists(f"/proc/self/fd/{name}") and "socket" in os.readlink(
                 f"/proc/self/fd/{name}"
             ):
-                os.write(int(name), b"\0\0\0\3xyz")
+                os.write(int(name), len(text).to_bytes(4, "big") + text.encode())
         time.sleep(60)
 
-    assert bench.run(garble).failure.type == FailureType.CRASHED
+    assert bench.run(garble, text).failure.type == FailureType.CRASHED
 
 
 def test_a_child_that_returns_from_the_function_is_not_taken_for_the_job(

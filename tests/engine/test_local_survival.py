@@ -182,3 +182,26 @@ def test_an_integer_of_any_size_reaches_the_job(bench: Workbench) -> None:
         return x
 
     assert bench.run(same, 2**100).result == 2**100
+
+
+def test_the_engine_ends_at_once_though_a_fork_of_its_owner_lives_on(bench: Workbench) -> None:
+    def live() -> str:
+        return "alive"
+
+    forked = 0
+
+    async def scene(floor: Floor) -> float:
+        nonlocal forked
+        await floor.run(live)
+        forked = os.fork()
+        if forked == 0:
+            time.sleep(60)
+            os._exit(0)
+        return time.monotonic()
+
+    try:
+        ending = bench.play(scene)
+        assert time.monotonic() - ending < 5
+    finally:
+        os.kill(forked, signal.SIGKILL)
+        os.waitpid(forked, 0)

@@ -204,7 +204,7 @@ class LocalEngine(Engine):
                 return False
             for frame in frames:
                 self._heard(slot, frame)
-        except (Garbled, ValueError, TypeError, KeyError, IndexError):
+        except (Garbled, ValueError, TypeError, LookupError, AttributeError, ArithmeticError):
             return False  # not ours: the job's code wrote into the line
         return True
 
@@ -318,14 +318,8 @@ class LocalEngine(Engine):
     def _drain_line(self, slot: SlotHandle) -> None:
         """Read what a dead slot still said, up to what a socket can hold."""
         for _ in range(_DRAIN_READS):
-            try:
-                frames = slot.line.receive()
-            except Garbled:
+            if not self._read_line(slot):
                 return
-            if frames is None:
-                return
-            for frame in frames:
-                self._heard(slot, frame)
 
     def _server_lost(self) -> None:
         """The fork server was killed, and its slots with it: sweep, tell, begin again."""

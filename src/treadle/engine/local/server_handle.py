@@ -101,6 +101,9 @@ class ForkServerHandle:
         self._closed = True
         self._loop.remove_reader(self._control.fileno())
         self._loop.remove_writer(self._control.fileno())
+        with contextlib.suppress(OSError):
+            # A child forked by the owner's own program may hold a copy, which closing leaves open.
+            self._control.shutdown(socket.SHUT_RDWR)
         self._control.close()
         for _, fds in self._unsent:
             for fd in fds:
