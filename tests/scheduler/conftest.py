@@ -18,6 +18,7 @@ class Desk:
         self.ledger = SqliteLedger(":memory:")
         self.blobs = MemoryBlobs()
         self.logs = LogStore(directory / "logs")
+        self.scratch = directory / "scratch"
         self.clock, self.owners = clock, 0
 
     @asynccontextmanager
@@ -27,7 +28,7 @@ class Desk:
         owner = f"own_{self.owners}"
         self.ledger.write_now(lambda b: b.add_owner(owner, self.owners, NOW))
         stores = Stores(ledger=self.ledger, blobs=self.blobs, logs=self.logs)
-        site = Site(owner=owner, blobs="", scratch="/nowhere", output_limit_bytes=1000)
+        site = Site(owner=owner, blobs="", scratch=str(self.scratch), output_limit_bytes=1000)
         scheduler = Scheduler(stores, engine or MemoryEngine(), site, clock=clock or self.clock)
         async with anyio.create_task_group() as tasks:
             await tasks.start(scheduler.run)

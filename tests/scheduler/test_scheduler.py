@@ -1,6 +1,8 @@
 """What the scheduler promises, with an engine whose every move is scripted."""
 
+import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import anyio
 import anyio.lowlevel
@@ -423,3 +425,25 @@ def test_followers_are_told_of_each_kind_of_change_once_until_they_look(desk):
             assert scheduler.watch._by_stream == {}
 
     anyio.run(main)
+
+
+def test_a_scratch_directory_survives_retries_and_goes_with_the_job(desk):
+    seen = []
+
+    def script(order):
+        folder = Path(order.scratch_dir)
+        seen.append((order.step, folder.exists()))
+        (folder / "sub").mkdir(parents=True, exist_ok=True)
+        return BOOM if order.step == "bad" or len(seen) < 3 else DONE
+
+    async def main():
+        execution = Execution(retries=2, backoff_seconds=0)
+        engine = MemoryEngine(script, capacity=Capacity(slots=1, cpus=1, memory_bytes=10**9))
+        async with desk.scheduler(engine) as scheduler:
+            run = await scheduler.submit(a_submission({"a": [], "bad": ["a"]}, execution))
+            assert await scheduler.wait(run.id, timeout_seconds=5)
+        await asyncio.get_running_loop().shutdown_default_executor()
+
+    anyio.run(main)
+    assert seen[:3] == [("a", False), ("a", True), ("a", True)]
+    assert list(desk.scratch.iterdir()) == []

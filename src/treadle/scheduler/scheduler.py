@@ -27,6 +27,7 @@ from treadle.model.states import (
     RUN_ENDS,
     JobState,
 )
+from treadle.scheduler import scratch
 from treadle.scheduler.abort import request_abort
 from treadle.scheduler.dispatch import Dispatcher, Site, room_left
 from treadle.scheduler.plan import plan, refuse_too_large
@@ -192,6 +193,7 @@ class Scheduler:
             )
         for job, wait_seconds in settlement.backoffs:
             self._timetable.add(job.id, wait_seconds)
+        scratch.clear(self.site.scratch, settlement.ended)
         self.watch.publish(settlement.changes)
 
     def _write_logs(self, notes: Sequence[Note]) -> None:

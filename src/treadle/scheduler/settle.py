@@ -22,6 +22,7 @@ from treadle.model.orders import (
 )
 from treadle.model.records import Failure, FailureType, Job, Metric, Run
 from treadle.model.states import (
+    JOB_ENDS,
     JOB_LEASED,
     RUN_ENDS,
     JobEvent,
@@ -59,6 +60,7 @@ class Settlement:
     seen: dict[AttemptKey, Flight] = field(default_factory=dict)  #: flights as they are now
     aborts: list[Job] = field(default_factory=list)  #: leased jobs whose end was asked for
     grace_seconds: float | None = None  #: of these aborts; None: as each job says
+    ended: list[str] = field(default_factory=list)  #: ids of jobs that are over
     backoffs: list[tuple[Job, float]] = field(default_factory=list)  #: and seconds to wait
 
     # ---- notes
@@ -170,6 +172,8 @@ class Settlement:
     def _move(self, job: Job, event: JobEvent, **changes: object) -> Job:
         after = self.books.move_job(job, event, self.at, **changes)
         self._tell(after, "event")
+        if after.state in JOB_ENDS:
+            self.ended.append(after.id)
         return after
 
     def _tell(self, job: Job, kind: str) -> None:
