@@ -1,8 +1,9 @@
 """Upkeep: forget old runs, then free every byte that nothing refers to any more."""
 
+import logging
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from starlette.responses import Response
 from treadle.api.http.asked import json_body
 from treadle.api.http.encode import json_response
 from treadle.api.http.state import House, house_of, scheduler_of
-from treadle.errors import InvalidRequest
+from treadle.errors import InvalidRequest, StorageFull
 from treadle.interfaces import Books
 from treadle.scheduler import Scheduler
 from treadle.storage.blobs import gc
 
+log = logging.getLogger("treadle.api")
 SPARED = timedelta(hours=1)  #: what is younger may be about to be named by somebody
 
 
@@ -28,16 +30,17 @@ async def post_gc(request: Request) -> Response:
     dry_run, days = body.get("dry_run", False), body.get("retention_days", house.retention_days)
     if not isinstance(dry_run, bool):
         raise InvalidRequest("dry_run: expected true or false.")
-    runs = 0
-    if days is not None:
-        runs = await _forget(house, scheduler, _age(days), dry_run=dry_run)
-    if not dry_run:
-        moment = house.clock.now() - SPARED
-        await house.ledger.write(lambda books: books.delete_unused_definitions(moment))
+    runs, now = 0, min(house.clock.now(), datetime.now(UTC))  # the clock may have been set back
+    try:
+        if days is not None:
+            runs = await _forget(house, scheduler, _age(days), dry_run=dry_run)
+        if not dry_run:
+            moment = now - SPARED
+            await house.ledger.write(lambda books: books.delete_unused_definitions(moment))
+    except StorageFull as error:  # blobs can be freed all the same, which is what is needed now
+        log.warning("what the ledger holds is left as it is: %s", error)
     named = house.ledger.read(lambda books: books.referenced_digests())
-    blobs = await to_thread.run_sync(
-        lambda: gc.collect(house.blobs, named, house.clock.now(), SPARED, dry_run)
-    )
+    blobs = await to_thread.run_sync(lambda: gc.collect(house.blobs, named, now, SPARED, dry_run))
     folders = 0
     for folder in KNOWN:
         folders += await _sweep(house, folder, dry_run=dry_run)
