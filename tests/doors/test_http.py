@@ -47,6 +47,15 @@ def test_a_blob_is_put_asked_for_and_read(http, stored):
     assert answer.json() == {"missing": [other]}
 
 
+def test_a_large_blob_that_was_damaged_is_named_instead_of_sent(client, http, stored):
+    digest = stored(b"y" * 5_000_000)
+    path = client.link.settings.data_dir / "blobs" / digest[:2] / digest
+    path.write_bytes(path.read_bytes()[:-1] + b"z")
+    told = problem_of(http.get(f"/blobs/{digest}"), 500)
+    assert told["code"] == "blob.damaged"
+    assert str(path) in told["detail"]
+
+
 def test_an_empty_blob_is_a_blob(http, stored):
     assert http.get(f"/blobs/{stored(b'')}").content == b""
 

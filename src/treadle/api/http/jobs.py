@@ -2,12 +2,11 @@
 
 from collections.abc import AsyncIterator
 
-from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from treadle.api.http.asked import query, switch, wait_seconds, whole, whole_id
-from treadle.api.http.blobs import streamed
+from treadle.api.http.blobs import opened, streamed
 from treadle.api.http.encode import json_response, ref_body, shallow
 from treadle.api.http.state import House, house_of
 from treadle.api.http.waiting import until_ended
@@ -46,8 +45,7 @@ async def get_output(request: Request) -> Response:
     headers = {"treadle-codec": ref.codec, "etag": f'"{ref.digest}"'}
     if ref.inline is not None:
         return Response(ref.inline, 200, headers, ref.media_type)
-    view = await to_thread.run_sync(house.blobs.open, ref.digest)
-    return streamed(view, headers, ref.media_type)
+    return streamed(await opened(house.blobs, ref.digest), headers, ref.media_type)
 
 
 def _output(job: Job, outputs: dict[str, Ref], name: str) -> Ref:
