@@ -60,6 +60,11 @@ def failing(text: str = "no such thing"):
     return after(fail(text))
 
 @pipeline
+def breaking():
+    for i in range(5):
+        fail(f"cause {i}")
+
+@pipeline
 def dying():
     return after(die())
 

@@ -102,6 +102,26 @@ def test_logs_of_a_step_that_is_not_there_name_the_nearest(treadle, compared):
     assert "Did you mean 'train'?" in done.stderr
 
 
+def test_logs_of_an_attempt_that_is_not_there_name_the_last(treadle, compared):
+    done = treadle.all("logs", compared, "load", "--attempt", "3", code=2)
+    assert "no attempt 3" in done.stderr
+    assert "last one is 1" in done.stderr
+
+
+def test_an_empty_id_is_a_mistake(treadle, compared):
+    assert "id of the run is empty" in treadle.all("show", "", code=2).stderr
+
+
+def test_show_all_explains_every_failure(treadle):
+    treadle("run", "pipelines.py:breaking", "-q", code=1)
+    told = treadle("show", "@last")
+    assert told.count("(user): ValueError: cause") == 3
+    assert "2 more failed steps" in told
+    told = treadle("show", "@last", "--all")
+    assert told.count("(user): ValueError: cause") == 5
+    assert "more failed" not in told
+
+
 def test_a_reader_that_has_enough_ends_logs_quietly(treadle):
     treadle("run", "pipelines.py:talkative", "-q")
     command = " ".join(treadle.command("logs", "@last", "talk"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from treadle.errors import NotFound
+from treadle.errors import InvalidRequest, NotFound
 from treadle.model.bindings import Arguments
 from treadle.model.graph import nearest
 from treadle.model.records import Event, Job, Metric, Run
@@ -97,6 +97,8 @@ class Door:
 
         Raises NotFound, InvalidRequest.
         """
+        if not asked:
+            raise InvalidRequest("The id of the run is empty.", hint="`treadle ps` lists the runs.")
         if asked not in LAST:
             return self._ask(lambda api: api.run(asked))
         newest = self.runs(limit=1)

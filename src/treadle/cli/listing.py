@@ -94,7 +94,8 @@ def show(
         say(f"... and {len(rows) - len(shown)} more: treadle show {told.run.id} --all")
     say()
     failed = [job for job in told.jobs if job.state is JobState.FAILED]
-    summary.tell_failures(failed, f"treadle show {told.run.id} --all")
+    how_to_see_all = f"treadle show {told.run.id} --all"
+    summary.tell_failures(failed, how_to_see_all, most=None if every else summary.MOST_FAILURES)
     if told.run.state in (RunState.FAILED, RunState.ABORTED):
         say("\n".join(summary.next_steps(told.run, told.jobs)))
 

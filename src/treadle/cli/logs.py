@@ -11,6 +11,7 @@ from treadle.cli import printing
 from treadle.cli.door import Door, Snapshot, opened, settings_from, step_of
 from treadle.cli.inbox import Inbox, Notice, Printed
 from treadle.cli.options import DataDir, Json, RunId
+from treadle.errors import NotFound
 from treadle.model.records import Job
 from treadle.model.states import RUN_ENDS
 
@@ -37,6 +38,11 @@ def logs(
         told = door.snapshot(run.id)
         if step is not None:
             job = step_of(told.jobs, step)
+            if attempt is not None and attempt > job.attempt and not follow:
+                raise NotFound(
+                    f"Step {job.step!r} has no attempt {attempt}.",
+                    hint=f"Its last one is {job.attempt}." if job.attempt else "It has not begun.",
+                )
             _one(door, job, attempt or max(job.attempt, 1), follow=follow, as_json=as_json)
         elif follow:
             _follow_all(door, told, as_json=as_json)

@@ -14,6 +14,7 @@ DataDir = Annotated[
         "--data-dir",
         envvar="TREADLE_DATA_DIR",
         metavar="DIR",
+        readable=False,  # who opens it says better what is wrong with it
         help="Folder that holds all state.",
         show_default="per user",
     ),

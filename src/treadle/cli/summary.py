@@ -125,15 +125,18 @@ def _tell_output(door: Door, told: Snapshot) -> None:
     say()
 
 
-def tell_failures(failed: Sequence[Job], how_to_see_all: str) -> None:
-    """The first few different failures; steps that failed alike are told together."""
+def tell_failures(
+    failed: Sequence[Job], how_to_see_all: str, *, most: int | None = MOST_FAILURES
+) -> None:
+    """The first few different failures, or all; steps that failed alike are told together."""
     alike: dict[Any, list[Job]] = {}
     for job in failed:
         if job.failure is not None:
             alike.setdefault((job.failure.message, job.failure.traceback), []).append(job)
-    for jobs in list(alike.values())[:MOST_FAILURES]:
+    shown = list(alike.values())[:most]
+    for jobs in shown:
         _tell_failure(jobs)
-    told = sum(len(jobs) for jobs in list(alike.values())[:MOST_FAILURES])
+    told = sum(len(jobs) for jobs in shown)
     if len(failed) > told:
         say(f"... and {len(failed) - told} more failed steps: {how_to_see_all}\n")
 

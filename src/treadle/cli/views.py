@@ -121,7 +121,8 @@ class PlainView(QuietView):
         elif event.kind in WORDS:
             order = (row.attempt, 0 if event.kind == "job.started" else 2)
             word = row.state if row.state in JOB_ENDS else WORDS[event.kind]
-            self._hold(row.job_id, order, lambda: self._told(event, row, word))
+            attempt = row.attempt  # the row may be at the next one when this is printed
+            self._hold(row.job_id, order, lambda: self._told(event, row, word, attempt))
 
     def output(self, row: Row, lines: list[str]) -> None:
         text = "\n".join(f"{row.step} | {line}" for line in lines)
@@ -149,8 +150,8 @@ class PlainView(QuietView):
         if held:
             printing.say("\n".join(each.text() for each in held))
 
-    def _told(self, event: Event, row: Row, word: str) -> str:
-        said = [word, _attempt(row), _numbers(event, row), _why(event, row)]
+    def _told(self, event: Event, row: Row, word: str, attempt: int) -> str:
+        said = [word, _attempt(attempt), _numbers(event, row), _why(event, row)]
         return self._line(event.at, row.step, "  ".join(part for part in said if part))
 
     def _line(self, at: datetime, who: str, what: str) -> str:
@@ -168,8 +169,8 @@ def in_order(held: Sequence[_Held]) -> list[_Held]:
     return [next(ordered[each.job_id]) for each in held]
 
 
-def _attempt(row: Row) -> str:
-    return f"attempt {row.attempt}" if row.attempt > 1 else ""
+def _attempt(attempt: int) -> str:
+    return f"attempt {attempt}" if attempt > 1 else ""
 
 
 def _numbers(event: Event, row: Row) -> str:
