@@ -9,6 +9,8 @@ from pathlib import Path
 import psutil
 from test_run import read_until
 
+from treadle.cli.signals import SAME_SECONDS
+
 
 def wait_gone(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=20)
@@ -49,12 +51,23 @@ def test_a_second_ctrl_c_leaves_at_once_and_the_run_can_be_recovered(treadle):
     # When interrupted twice
     process.send_signal(signal.SIGINT)
     read_until(process, "aborting")
+    psutil.Process().cpu_percent(interval=2 * SAME_SECONDS)
     process.send_signal(signal.SIGINT)
     # Then it leaves, and its processes die with it
-    assert process.wait(5) == 130
+    assert process.wait(4) == 130
     wait_gone(children)
     # and the run ends under the next owner
     assert treadle.json("abort", "@last")["run"]["state"] == "aborted"
+
+
+def test_a_ctrl_c_that_arrives_twice_at_once_aborts_in_order(treadle):
+    # As under `timeout` or `make`, which pass on what the terminal sent to all
+    process = treadle.begin("run", "pipelines.py:patient")
+    read_until(process, "waiting")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 130
+    assert treadle.json("show", "@last")["run"]["state"] == "aborted"
 
 
 def test_a_closed_terminal_loses_nothing(treadle):

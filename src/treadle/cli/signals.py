@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from enum import Enum
 from types import FrameType, TracebackType
@@ -12,6 +13,7 @@ from typing import Any
 from treadle.cli import keys
 from treadle.cli.printing import INTERRUPTED
 
+SAME_SECONDS = 0.3  #: `timeout`, `make` and the like pass on a Ctrl-C that the terminal sent, too
 _SHOW_CURSOR = b"\x1b[?25h\r\n"
 
 
@@ -31,7 +33,7 @@ class Signals:
     def __init__(self, send: Callable[[Request], None]) -> None:
         self._send = send
         self._before: dict[int, Any] = {}
-        self._asked = False
+        self._asked_at: float | None = None
 
     def __enter__(self) -> "Signals":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -52,11 +54,11 @@ class Signals:
         if number == signal.SIGHUP:
             silence()
             self._send(Request.LEAVE)
-        elif self._asked:
-            leave_at_once()
-        else:
-            self._asked = True
+        elif self._asked_at is None:
+            self._asked_at = time.monotonic()
             self._send(Request.ABORT)
+        elif time.monotonic() - self._asked_at > SAME_SECONDS:
+            leave_at_once()
 
 
 @contextlib.contextmanager
