@@ -130,7 +130,7 @@ def test_an_attempt_ends_once(ledger):
 
 
 def test_the_queue_is_by_priority_then_age_and_leaves_out_what_does_not_fit(ledger):
-    with_run(
+    _, jobs = with_run(
         ledger,
         a_job("x", "old"),
         a_job("x", "young"),
@@ -141,6 +141,14 @@ def test_the_queue_is_by_priority_then_age_and_leaves_out_what_does_not_fit(ledg
     queued = ledger.read(lambda b: b.queued_jobs(ROOM, 10))
     assert [job.step for job in queued] == ["urgent", "old", "young"]
     assert len(ledger.read(lambda b: b.queued_jobs(ROOM, 2))) == 2
+    ledger.write_now(lambda b: b.explain_too_large(ROOM, "too large"))
+    assert [job.reason for job in ledger.read(lambda b: b.jobs_of(jobs[0].run_id))] == [
+        "",
+        "",
+        "",
+        "too large",
+        "",
+    ]
 
 
 def test_a_parent_that_is_done_frees_children_that_wait_for_no_other(ledger):
@@ -282,7 +290,7 @@ def test_runs_that_a_limit_holds_back_go_by_priority(ledger):
         for p in (0, 2, 1)
     ]
     active = with_run(ledger, concurrency=1)[0]
-    waiting = ledger.read(lambda b: b.waiting_runs("sample"))
+    waiting = ledger.read(lambda b: b.waiting_runs("sample", 9))
     assert [run.id for run in waiting] == [held[1].id, held[2].id, held[0].id]
     assert ledger.read(lambda b: b.count_active("sample")) == 1
     assert {r.id for r in ledger.read(lambda b: b.unfinished_runs())} == {

@@ -4,13 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from treadle.errors import TooLarge
+from treadle.errors import InvalidDefinition, TooLarge
 from treadle.interfaces import Capacity
 from treadle.model import graph
 from treadle.model.bindings import Arguments
 from treadle.model.ids import new_id
 from treadle.model.records import Execution, Job, Run, Submission
 from treadle.model.states import JobState, RunState
+
+TEN_YEARS_SECONDS = 10 * 365 * 86400
+MOST = {
+    "cpus": 1e6,
+    "memory_bytes": 2**60,
+    "gpus": 1e6,
+    "timeout_seconds": TEN_YEARS_SECONDS,
+    "retries": 1e9,
+    "backoff_seconds": TEN_YEARS_SECONDS,
+    "backoff_limit_seconds": TEN_YEARS_SECONDS,
+    "grace_seconds": TEN_YEARS_SECONDS,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +47,7 @@ def plan(submission: Submission, capacity: Capacity, at: datetime) -> Plan:
     jobs = []
     for position, step in enumerate(pipeline.steps):
         execution = step.execution or tools[step.tool_id].execution
-        refuse_too_large(step.name, execution, capacity, step.where)
+        refuse_impossible(step.name, execution, capacity, step.where)
         above = parents[step.name]
         job = Job(
             id=ids[step.name],
@@ -131,7 +143,32 @@ def plan_retry(
     return Plan(run=run, jobs=renewed, edges=[(ids[p], ids[c]) for p, c in edges]), ids
 
 
-def refuse_too_large(name: str, execution: Execution, capacity: Capacity, where: str = "") -> None:
+def refuse_impossible(name: str, execution: Execution, capacity: Capacity, where: str = "") -> None:
+    """Raises InvalidDefinition for figures without sense, TooLarge for more than there is."""
+    _refuse_senseless(name, execution, where)
+    _refuse_too_large(name, execution, capacity, where)
+
+
+def _refuse_senseless(name: str, execution: Execution, where: str) -> None:
+    at_least = {
+        "cpus": (execution.cpus, 0),
+        "memory_bytes": (execution.memory_bytes, 1),
+        "gpus": (execution.gpus, 0),
+        "timeout_seconds": (execution.timeout_seconds, 0),
+        "retries": (execution.retries, 0),
+        "backoff_seconds": (execution.backoff_seconds, 0),
+        "backoff_limit_seconds": (execution.backoff_limit_seconds, 0),
+        "grace_seconds": (execution.grace_seconds, 0),
+    }
+    for what, (value, least) in at_least.items():
+        if value is not None and not least <= value <= MOST[what]:
+            raise InvalidDefinition(
+                f"step {name!r} has {what}={value:g}; it must be from {least} to {MOST[what]:g}.",
+                where=where,
+            )
+
+
+def _refuse_too_large(name: str, execution: Execution, capacity: Capacity, where: str) -> None:
     """Raises TooLarge if no amount of waiting would make room."""
     asks = [
         ("CPUs", execution.cpus, capacity.cpus),

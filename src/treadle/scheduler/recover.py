@@ -2,18 +2,23 @@
 
 from collections.abc import Collection
 
+from treadle.interfaces import Capacity
 from treadle.model.orders import AttemptKey
 from treadle.scheduler.settle import Settlement
 
 
-def recover(settlement: Settlement, alive: Collection[AttemptKey]) -> None:
-    """Queue again what earlier owners had leased, but for the attempts that are alive."""
+def recover(settlement: Settlement, alive: Collection[AttemptKey], capacity: Capacity) -> None:
+    """Queue again what earlier owners had leased, but for the attempts that are alive.
+
+    What asks for more than this machine has stays queued, and says so.
+    """
     for job in settlement.books.leased_jobs():
         if AttemptKey(job.id, job.attempt) not in alive:
             settlement.lose(job)
     for run in settlement.books.unfinished_runs():
         if run.jobs_left == 0:
             settlement.finish(run)
+    settlement.books.explain_too_large(capacity, "larger than this machine")
 
 
 def hand_back(settlement: Settlement) -> None:

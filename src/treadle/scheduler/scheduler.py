@@ -30,7 +30,7 @@ from treadle.model.states import (
 from treadle.scheduler import scratch
 from treadle.scheduler.abort import request_abort
 from treadle.scheduler.dispatch import Dispatcher, Site, room_left
-from treadle.scheduler.plan import plan, refuse_too_large
+from treadle.scheduler.plan import plan, refuse_impossible
 from treadle.scheduler.recover import hand_back, recover
 from treadle.scheduler.settle import Flight, Flights, Settlement
 from treadle.scheduler.submit import accept_call, accept_retry, accept_run, require_blobs
@@ -41,6 +41,8 @@ from treadle.storage.logs import LogStore
 T = TypeVar("T")
 FULL_DISK_PAUSE_SECONDS = 1.0
 LOCKED_PATIENCE_SECONDS = 60.0  #: with another program that locks the ledger
+CALLS_KEPT = timedelta(hours=24)  #: jobs without a run, and what they put out
+FORGET_SECONDS = 3600.0
 log = logging.getLogger(__name__)
 
 
@@ -97,6 +99,7 @@ class Scheduler:
             tasks.start_soon(self._listen, name="notes")
             tasks.start_soon(self._dispatch, name="dispatch")
             tasks.start_soon(self._timetable.run, name="timetable")
+            tasks.start_soon(self._forget_calls, name="forget old calls")
             task_status.started()
 
     async def hand_back(self) -> None:
@@ -120,7 +123,7 @@ class Scheduler:
         self._flights.update({key: Flight(keys[key]) for key in alive})
         if keys:
             log.info("recovering %d leased jobs, %d of them alive", len(keys), len(alive))
-        await self._settle(lambda settlement: recover(settlement, alive))
+        await self._settle(lambda settlement: recover(settlement, alive, self._capacity))
         for job in self.ledger.read(lambda books: books.jobs_backing_off()):
             self._timetable.resume(job)
 
@@ -128,6 +131,16 @@ class Scheduler:
         async for notes in self.engine.notes():
             self._write_logs(notes)
             await self._turn(notes)
+
+    async def _forget_calls(self) -> None:
+        while True:
+            try:
+                await self.ledger.write(
+                    lambda books: books.delete_old_calls(self.clock.now() - CALLS_KEPT)
+                )
+            except Unavailable as error:
+                log.warning("old calls stay for now: %s", error)
+            await anyio.sleep(FORGET_SECONDS)
 
     async def _dispatch(self) -> None:
         while True:
@@ -257,7 +270,7 @@ class Scheduler:
 
     async def call(self, tool: Tool, arguments: Arguments, *, priority: int = 0) -> Job:
         """Accept a job without a run. Raises TooLarge, MissingBlob."""
-        refuse_too_large(tool.name, tool.execution, self._capacity)
+        refuse_impossible(tool.name, tool.execution, self._capacity)
         require_blobs(self.blobs, [tool], [arguments])
         job = Job(
             id=new_id("job"),

@@ -265,9 +265,10 @@ class Settlement:
         return after
 
     def _admit_next(self, ended: Run) -> None:
-        waiting = self.books.waiting_runs(ended.pipeline)
-        while waiting and self.books.count_active(ended.pipeline) < (waiting[0].concurrency or 1):
-            run = self._move_run(waiting.pop(0), RunEvent.ADMITTED, started_at=self.at, reason="")
+        while waiting := self.books.waiting_runs(ended.pipeline, 1):
+            if self.books.count_active(ended.pipeline) >= (waiting[0].concurrency or 1):
+                return
+            run = self._move_run(waiting[0], RunEvent.ADMITTED, started_at=self.at, reason="")
             for job in self.books.jobs_of(run.id):
                 if job.state is JobState.WAITING and job.parents_left == 0:
                     self.ready(job)

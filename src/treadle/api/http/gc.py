@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,7 +73,7 @@ async def _sweep(house: House, folder: str, *, dry_run: bool) -> int:
     """Remove what belongs to nothing known. Listed before the ledger is asked: what is made in
     the meantime is known by then, or not on the list."""
     root = house.data_dir / folder
-    names = await to_thread.run_sync(_listed, root)
+    names = await to_thread.run_sync(_listed, root, SPARE[folder])
     known = house.ledger.read(KNOWN[folder])
     unknown = [name for name in names if name not in known]
     if not dry_run:
@@ -87,8 +88,15 @@ KNOWN: dict[str, Callable[[Books], set[str]]] = {
 }
 
 
-def _listed(root: Path) -> list[str]:
-    return [entry.name for entry in root.iterdir()] if root.is_dir() else []
+SPARE = {"snapshots": timedelta(hours=1), "scratch": timedelta(0), "logs": timedelta(0)}
+
+
+def _listed(root: Path, spare: timedelta) -> list[str]:
+    """Folders older than that: a slot may be laying out younger ones for a run to come."""
+    if not root.is_dir():
+        return []
+    before = time.time() - spare.total_seconds()
+    return [entry.name for entry in root.iterdir() if entry.stat().st_mtime <= before]
 
 
 def _remove(root: Path, names: list[str]) -> None:

@@ -157,8 +157,9 @@ class SqliteBooks:
     def unfinished_runs(self) -> list[Run]:
         return self._with_labels(list(QUERIES.unfinished_runs(self._db)))
 
-    def waiting_runs(self, pipeline: str) -> list[Run]:
-        return self._with_labels(list(QUERIES.waiting_runs(self._db, pipeline=pipeline)))
+    def waiting_runs(self, pipeline: str, limit: int) -> list[Run]:
+        found = QUERIES.waiting_runs(self._db, pipeline=pipeline, limit=limit)
+        return self._with_labels(list(found))
 
     def count_active(self, pipeline: str) -> int:
         return int(QUERIES.count_active(self._db, pipeline=pipeline)[0])
@@ -185,6 +186,8 @@ class SqliteBooks:
             raise StaleMove(f"run {before.id} is not {before.state} any more")
         data = {"state": after.state.value, "reason": after.reason}
         self.add_event(after.id, f"run.{event}", at, None, data)
+        if state in RUN_ENDS:
+            self._numbers.pop(after.id, None)
         return after
 
     def delete_run(self, run_id: str, at: datetime) -> None:
@@ -253,10 +256,21 @@ class SqliteBooks:
         if not moved:
             raise StaleMove(f"job {before.id} is not {before.state} at {before.attempt} any more")
         self._tell(after, event, at)
+        if after.run_id is None and state in JOB_ENDS:
+            self._numbers.pop(after.id, None)
         return after
 
     def _tell(self, job: Job, event: JobEvent, at: datetime) -> None:
         self.add_event(job.stream, _KINDS[event], at, job.id, _event_data(job, event))
+
+    def explain_too_large(self, capacity: Capacity, reason: str) -> None:
+        QUERIES.explain_too_large(
+            self._db,
+            cpus=capacity.cpus,
+            memory_bytes=capacity.memory_bytes,
+            gpus=capacity.gpus,
+            reason=reason,
+        )
 
     def set_reason(self, job: Job, reason: str) -> None:
         QUERIES.set_reason(self._db, id=job.id, state=job.state.value, reason=reason)

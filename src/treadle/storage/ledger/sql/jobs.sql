@@ -64,6 +64,11 @@ UPDATE jobs SET state = :state, owner = :owner, reason = :reason, ended_at = :en
  WHERE id = :id AND +state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
 RETURNING id;
 
+-- name: explain_too_large!
+-- Queued jobs that ask for more than there is in all.
+UPDATE jobs SET reason = :reason
+ WHERE state = 'queued' AND (cpus > :cpus OR memory_bytes > :memory_bytes OR gpus > :gpus);
+
 -- name: set_reason!
 UPDATE jobs SET reason = :reason WHERE id = :id AND state = :state;
 
@@ -142,6 +147,7 @@ SELECT jobs.step, outputs.name, digest, size_bytes, media_type, codec, inline
 DELETE FROM jobs WHERE run_id IS NULL AND ended_at < :moment;
 
 -- name: delete_events_of_old_calls!
-DELETE FROM events WHERE stream IN (
+-- Never the newest of all, so that no cursor is given out again.
+DELETE FROM events WHERE cursor < (SELECT max(cursor) FROM events) AND stream IN (
   SELECT id FROM jobs WHERE run_id IS NULL AND ended_at < :moment
 );

@@ -66,7 +66,7 @@ SELECT runs.*, parameters, NULL AS output FROM runs
 -- Runs held back by their pipeline's limit, in the order in which they may go.
 SELECT runs.*, parameters, NULL AS output FROM runs
   JOIN run_orders ON run_orders.run_id = runs.id
- WHERE pipeline = :pipeline AND state = 'queued' ORDER BY priority DESC, id;
+ WHERE pipeline = :pipeline AND state = 'queued' ORDER BY priority DESC, id LIMIT :limit;
 
 -- name: count_active^
 SELECT count(*) FROM runs WHERE pipeline = :pipeline AND state IN ('running', 'aborting');
