@@ -193,7 +193,8 @@ def test_lingering_waits_for_the_runs_of_others(tmp_path, other, gate):
         threading.Thread(target=gate.write_bytes, args=(b"go",)).start()
 
     # When we close, but not before others have what they want
-    client.link.close(linger=True, on_wait=on_wait)
+    client.link.linger(on_wait)
+    client.close()
     # Then we were told about whom we waited for, and the run is complete
     assert told == [["holding"]]
     assert process.do("print(run.wait().output)")[-1] == "2"

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from samples import NOW, a_run, a_submission
-from treadle.errors import NewerSchema, StorageFull, Unavailable
+from treadle.errors import NewerSchema, NotFound, StorageFull, Unavailable
 from treadle.interfaces import RunFilter
 from treadle.storage.ledger import migrate
 from treadle.storage.ledger.books import QUERIES
@@ -228,3 +228,21 @@ def test_a_directory_of_any_name_can_be_read(tmp_path, name):
     assert [found.id for found in reader.read(lambda b: b.runs(RunFilter()))] == [run.id]
     reader.close()
     ledger.close()
+
+
+def test_a_ledger_on_a_disk_that_nobody_can_write_is_read(small_disk):
+    ledger = SqliteLedger(small_disk / "ledger.db")
+    ledger.write_now(lambda b: b.add_pipeline(a_submission({}).pipeline, NOW))
+    run = a_run()
+    ledger.write_now(lambda b: b.add_run(run))
+    ledger.close()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    reader = SqliteLedger(small_disk / "ledger.db", read_only=True)
+    assert reader.read(lambda b: b.run(run.id)) == run
+    reader.close()
+
+
+def test_a_reader_of_an_empty_ledger_is_told_so(path):
+    path.touch()
+    with pytest.raises(NotFound, match="nothing in the ledger"):
+        SqliteLedger(path, read_only=True)

@@ -77,9 +77,13 @@ class Door:
         """Have notices about the connection told there; from another thread."""
         self._link.on_notice = told
 
-    def linger(self, on_wait: Callable[[list[Run]], None]) -> None:
-        """As the owner, wait for the runs of others, then close. on_wait: told which."""
-        self._link.close(linger=True, on_wait=on_wait)
+    def linger(self, on_wait: Callable[[list[Run]], None], give_up: Callable[[], bool]) -> None:
+        """As the owner, wait for the runs of others, or until give_up(). on_wait: told which."""
+        self._link.linger(on_wait, give_up)
+
+    def close(self) -> None:
+        """Let go of the data directory; again is harmless."""
+        self._link.close()
 
     def health(self) -> dict[str, Any]:
         return self._client.health()

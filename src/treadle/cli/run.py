@@ -1,6 +1,5 @@
 """`treadle run` and `retry`: begin a run, show it to its end."""
 
-import contextlib
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ from treadle.cli.door import Door, opened, settings_from
 from treadle.cli.follow import Outcome, follow, show, view_for
 from treadle.cli.inbox import Begin
 from treadle.cli.options import DataDir, Detach, Json, Quiet, RunId, Slots
-from treadle.cli.signals import leaving_on_signals
+from treadle.cli.signals import Request, Signals
 from treadle.errors import Conflict, InvalidRequest, NotFound
 from treadle.model.graph import nearest
 from treadle.model.records import Run
@@ -117,8 +116,10 @@ def _linger(door: Door) -> None:
             printing.tell(f"finishing {what} of other processes; Ctrl-C leaves them to the next")
         told.update(run.id for run in runs)
 
-    with leaving_on_signals(), contextlib.suppress(KeyboardInterrupt):
-        door.linger(tell)
+    asked: list[Request] = []
+    with Signals(asked.append):
+        door.linger(tell, lambda: bool(asked))
+        door.close()
 
 
 def _detach(door: Door, begin: Begin, *, as_json: bool) -> None:

@@ -1,11 +1,10 @@
 """Signals while a run is followed, as messages: asked to abort, or the terminal is gone."""
 
-import contextlib
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from enum import Enum
 from types import FrameType, TracebackType
 from typing import Any
@@ -59,24 +58,6 @@ class Signals:
             self._send(Request.ABORT)
         elif time.monotonic() - self._asked_at > SAME_SECONDS:
             leave_at_once()
-
-
-@contextlib.contextmanager
-def leaving_on_signals() -> Iterator[None]:
-    """While inside, SIGTERM and SIGHUP raise KeyboardInterrupt, as SIGINT does."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, leave)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def leave_at_once() -> None:

@@ -173,12 +173,13 @@ def _refuse_too_large(name: str, execution: Execution, capacity: Capacity, where
     asks = [
         ("CPUs", execution.cpus, capacity.cpus),
         ("GPUs", execution.gpus, capacity.gpus),
-        ("bytes of memory", execution.memory_bytes or 0, capacity.memory_bytes),
+        ("GB of memory", (execution.memory_bytes or 0) / 1e9, capacity.memory_bytes / 1e9),
     ]
     for what, wanted, there_is in asks:
         if wanted > there_is:
             place = f"{where}: " if where else ""
             raise TooLarge(
-                f"{place}step {name!r} asks for {wanted:g} {what}; this machine has {there_is:g}.",
+                f"{place}step {name!r} asks for {wanted:.3g} {what}; "
+                f"this machine has {there_is:.3g}.",
                 hint="Ask for less, or run it on a larger machine.",
             )

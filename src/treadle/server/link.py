@@ -1,5 +1,6 @@
 """A client's link to a data directory: one thread, one event loop, and in it one of three roles."""
 
+import concurrent.futures
 import contextlib
 import logging
 import os
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 STARTING_SECONDS = 30.0  #: how long an owner may take until it answers
 LOOK_AGAIN_SECONDS = 0.01
+ASK_SECONDS = 0.1  #: between two questions to whoever may give up waiting
 log = logging.getLogger("treadle")
 
 
@@ -182,27 +184,31 @@ class Embedded:
 
     # the end
 
-    def close(
-        self, *, linger: bool = False, on_wait: Callable[[list[Run]], None] | None = None
-    ) -> None:
-        """Stop serving; hand what runs back to the queue; let go of the data directory.
-
-        linger: as the owner, first wait for the runs of others. on_wait: told which, whenever
-        their list changes.
-        """
+    def close(self) -> None:
+        """Stop serving; hand what runs back to the queue; let go of the data directory."""
         if self._closed or os.getpid() != self._pid:
             return
-        if linger:
-            self._linger(on_wait or (lambda runs: None))
         self._closed = True
         alive.discard(self)
         with self._stack:
             blocking(self.portal, self._leave)
 
-    def _linger(self, on_wait: Callable[[list[Run]], None]) -> None:
+    def linger(
+        self, on_wait: Callable[[list[Run]], None], give_up: Callable[[], bool] = lambda: False
+    ) -> None:
+        """As the owner, wait for the runs of others, before closing.
+
+        on_wait: told which, whenever their list changes. give_up: asked every now and then; a
+        question, not an exception, which could come at a moment when it breaks a lock.
+        """
         while self.house is not None and (runs := self.portal.call(self.house.active_runs)):
             on_wait(runs)
-            blocking(self.portal, self.house.scheduler.wait, runs[0].id)
+            ended = self.portal.start_task_soon(self.house.scheduler.wait, runs[0].id)
+            while not ended.done():
+                if give_up():
+                    ended.cancel()
+                    return
+                concurrent.futures.wait([ended], timeout=ASK_SECONDS)
 
     async def _leave(self) -> None:
         if self._http is not None:

@@ -19,7 +19,7 @@ _PACKAGE_PARENT = str(Path(__file__).parents[3])
 _PROGRAM = (
     "import gc, sys\n"
     "gc.disable()\n"  # while importing, it only costs time
-    "if sys.argv[3] not in sys.path: sys.path.append(sys.argv[3])\n"
+    "sys.path += [folder for folder in sys.argv[3:] if folder not in sys.path]\n"
     "from treadle.engine.local.fork_server import main\n"
     "main()\n"
 )
@@ -41,7 +41,7 @@ class ForkServerHandle:
         with far:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", _PROGRAM, str(far.fileno()), str(os.getpid()),
-                 _PACKAGE_PARENT],
+                 _PACKAGE_PARENT, *_installed()],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=None if "TREADLE_DEBUG" in os.environ else subprocess.DEVNULL,
@@ -132,3 +132,9 @@ def _copies(fds: Sequence[int]) -> list[int]:
             opened.callback(os.close, copies[-1])
         opened.pop_all()
     return copies
+
+
+def _installed() -> list[str]:
+    """Folders of installed packages. The owner may have some that its interpreter does not know of
+    by itself: IPython adds those of the active virtual environment."""
+    return [path for path in sys.path if {"site-packages", "dist-packages"} & set(Path(path).parts)]

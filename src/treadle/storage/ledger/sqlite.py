@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
-from treadle.errors import StorageFull, Unavailable
+from treadle.errors import NotFound, StorageFull, Unavailable
 from treadle.storage.ledger import migrate
 from treadle.storage.ledger.books import SqliteBooks
 
@@ -144,6 +145,8 @@ def _opened(path: str, durability: Durability, read_only: bool) -> sqlite3.Conne
             migrate.bring_up_to_date(db, path)
             db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
         migrate.refuse_newer(db, path)
+        if read_only and migrate.version(db) == 0:
+            raise NotFound(f"There is nothing in the ledger {path} yet.")
     except BaseException:
         db.close()
         raise
@@ -152,7 +155,7 @@ def _opened(path: str, durability: Durability, read_only: bool) -> sqlite3.Conne
 
 def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
     """A connection in autocommit mode, set up as the ledger wants it."""
-    address = f"file:{quote(path)}?mode=ro" if read_only else path
+    address = _read_only_address(path) if read_only else path
     db = sqlite3.connect(
         address,
         uri=read_only,
@@ -167,6 +170,14 @@ def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _read_only_address(path: str) -> str:
+    """Where the folder cannot be written either, nobody can be writing there, and SQLite must not
+    try to make its index of the write-ahead log."""
+    log_is_empty = not Path(f"{path}-wal").exists() or not Path(f"{path}-wal").stat().st_size
+    frozen = log_is_empty and not os.access(Path(path).parent, os.W_OK)
+    return f"file:{quote(path)}?mode=ro" + ("&immutable=1" if frozen else "")
 
 
 def _set_up(db: sqlite3.Connection, read_only: bool) -> None:
