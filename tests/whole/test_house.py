@@ -114,7 +114,7 @@ def test_a_machine_that_is_suspended_goes_on_where_it_was(tmp_path):
     code = f"""
 import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})
 import treadle
-from test_faults import rest
+from test_house import rest
 with treadle.local(slots=2, data_dir={str(tmp_path)!r}) as t:
     run = t.submit(rest, seconds=1.0)
     print("running", flush=True)
