@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 import treadle
-from disks import disk_of
 from treadle import pipeline, tool
 
 
@@ -51,13 +50,6 @@ def talk(megabytes: int):
 @pipeline
 def rest(seconds: float):
     return [slow(seconds), slow(seconds)]
-
-
-@pytest.fixture
-def filling_disk(tmp_path):
-    """A file system of 24 megabytes."""
-    with disk_of("24m", tmp_path / "disk") as where:
-        yield where
 
 
 def test_a_full_disk_fails_the_step_that_fills_it_and_nothing_else(filling_disk):

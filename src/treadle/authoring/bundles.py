@@ -15,6 +15,7 @@ from pathlib import Path
 from blake3 import blake3
 
 from treadle.authoring import places
+from treadle.authoring.parsing import parsed
 from treadle.errors import InvalidDefinition, TooLarge
 
 SUFFIXES = (*importlib.machinery.SOURCE_SUFFIXES, *importlib.machinery.EXTENSION_SUFFIXES)
@@ -168,7 +169,7 @@ def _imports(path: Path) -> set[str]:
     if path.suffix != ".py":
         return set()
     try:
-        tree = ast.parse(path.read_bytes())
+        tree = parsed(path.read_bytes())
     except (SyntaxError, ValueError, OSError):  # told when the file is imported, or bundled
         return set()
     names = set()

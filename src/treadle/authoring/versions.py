@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from treadle.authoring.parsing import parsed
 from treadle.authoring.plain import is_plain
 
 _OURS = "treadle.authoring"
@@ -42,7 +43,7 @@ def definition_text(function: Callable[..., Any]) -> str:
     inner = inspect.unwrap(function)
     try:
         source = textwrap.dedent(inspect.getsource(inner))
-        node = ast.parse(source).body[0]
+        node = parsed(source).body[0]
     except (OSError, TypeError, SyntaxError, IndexError):
         # A prompt or `python -c` has no source; a lambda's lines need not be a statement.
         return _code_text(inner)
