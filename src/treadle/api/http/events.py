@@ -63,7 +63,7 @@ class Diary:
         with self.house.scheduler.watch.subscribe(self.run_id) as changes:
             run = self.house.ledger.read(lambda books: books.run(self.run_id))
             self._ended = run.state in RUN_ENDS
-            changed: list[Change] = []
+            changed = self._printed_before()
             while True:
                 last: list[Event] = []
                 while events := self._next_events():
@@ -80,6 +80,13 @@ class Diary:
                 changed = await self._news(changes)
                 if not changed:
                     yield KEEP_ALIVE
+
+    def _printed_before(self) -> list[Change]:
+        """What is under way may have printed before this reader came."""
+        leased = self.house.ledger.read(lambda books: books.leased_jobs())
+        return [
+            Change(self.run_id, "output", job.id) for job in leased if job.run_id == self.run_id
+        ]
 
     async def _news(self, changes: Subscription) -> list[Change]:
         """What changed, gathered for a moment; nothing after a long silence."""
