@@ -272,9 +272,6 @@ class SqliteBooks:
             reason=reason,
         )
 
-    def set_reason(self, job: Job, reason: str) -> None:
-        QUERIES.set_reason(self._db, id=job.id, state=job.state.value, reason=reason)
-
     def queued_jobs(self, room: Capacity, limit: int) -> list[Job]:
         asked = {
             "cpus": room.cpus,

@@ -69,9 +69,6 @@ RETURNING id;
 UPDATE jobs SET reason = :reason
  WHERE state = 'queued' AND (cpus > :cpus OR memory_bytes > :memory_bytes OR gpus > :gpus);
 
--- name: set_reason!
-UPDATE jobs SET reason = :reason WHERE id = :id AND state = :state;
-
 -- name: queued_jobs
 -- The head of the queue, of what fits: higher priority first, then older.
 SELECT * FROM jobs
