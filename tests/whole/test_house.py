@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -112,17 +113,16 @@ with treadle.local(slots=2, data_dir={str(tmp_path)!r}) as t:
     print("running", flush=True)
     print(run.wait().state, flush=True)
 """
-    owner = subprocess.Popen(
-        ["python", "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    assert owner.stdout is not None
-    assert owner.stdout.readline() == "running\n"
-    family = [psutil.Process(owner.pid), *psutil.Process(owner.pid).children(recursive=True)]
-    for process in family:
-        process.send_signal(signal.SIGSTOP)
-    threading.Event().wait(2)
-    for process in reversed(family):
-        process.send_signal(signal.SIGCONT)
-    assert owner.stdout.read() == "completed\n"
-    assert owner.wait() == 0
-    owner.stdout.close()
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "running\n"
+        family = [psutil.Process(owner.pid), *psutil.Process(owner.pid).children(recursive=True)]
+        for process in family:
+            process.send_signal(signal.SIGSTOP)
+        threading.Event().wait(2)
+        for process in reversed(family):
+            process.send_signal(signal.SIGCONT)
+        assert owner.stdout.read() == "completed\n"
+    assert owner.returncode == 0
