@@ -202,8 +202,8 @@ def python_page() -> str:
         parts.append(thing_part(name, getattr(importlib.import_module(module), name), level=3))
     parts.append("## Options\n")
     for module, name in (
-        ("treadle.authoring.options", "ToolOptions"),
-        ("treadle.authoring.options", "ExecutionOptions"),
+        ("treadle.model.options", "ToolOptions"),
+        ("treadle.model.options", "ExecutionOptions"),
         ("treadle.authoring.pipelines", "PipelineOptions"),
     ):
         kind = getattr(importlib.import_module(module), name)

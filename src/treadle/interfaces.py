@@ -7,6 +7,7 @@
 | Ledger    | storage.ledger.sqlite (a file, or ":memory:")         | tests/contract/ledger      |
 | BlobStore | storage.blobs: local, memory, objects (S3, GCS, ...)  | tests/contract/blobs       |
 | Clock     | SystemClock below; tests bring their own              | -                          |
+| Seal      | storage.seal                                          | tests/storage/test_seal    |
 """
 
 import time
@@ -101,8 +102,19 @@ class Engine(AbstractAsyncContextManager["Engine"], Protocol):
     def notes(self) -> AsyncIterator[Sequence[Note]]:
         """The one stream of notes, in batches; bounded: when it is full the jobs block.
 
-        Per attempt: Started, then Printed / Measured / Progressed, then Ended, numbered from 1.
+        Per attempt: perhaps Delayed and Printed (what a build says), then Started, then Printed /
+        Measured / Progressed, then Ended, numbered from 1.
         """
+        ...
+
+
+class Seal(Protocol):
+    """Keeps secrets out of the ledger's clear text."""
+
+    def seal(self, text: str) -> bytes: ...
+
+    def open(self, sealed: bytes) -> str:
+        """Raises Unavailable if it was sealed with another key."""
         ...
 
 
@@ -200,8 +212,14 @@ class Books(Protocol):
         """Remember which blobs a bundle's manifest names."""
         ...
 
+    def renew_snapshot(self, digest: str, at: datetime) -> bool:
+        """Whether the snapshot is known, and so all of its blobs there; its age begins anew."""
+        ...
+
     # runs
     def add_run(self, run: Run) -> None: ...
+    def add_secrets(self, run_id: str, sealed: Mapping[str, bytes]) -> None: ...
+    def secrets_of(self, run_id: str) -> dict[str, bytes]: ...
     def run(self, run_id: str) -> Run: ...
     def runs(self, query: RunFilter) -> list[Run]:
         """A page of the list, newest first. Lists leave out each run's `output`."""
@@ -236,6 +254,10 @@ class Books(Protocol):
     def edges_of(self, run_id: str) -> list[tuple[str, str]]: ...
     def move_job(self, before: Job, event: JobEvent, at: datetime, **changes: Any) -> Job:
         """LEASED begins an attempt, whose end `close_attempt` writes."""
+        ...
+
+    def explain(self, job: Job, reason: str, at: datetime) -> None:
+        """Give a job that is being prepared this reason for waiting."""
         ...
 
     def explain_too_large(self, capacity: Capacity, reason: str) -> None:

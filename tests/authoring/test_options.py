@@ -70,9 +70,9 @@ def test_all_options_together() -> None:
     ("options", "message"),
     [
         ({"cpu": 1}, "there is no option 'cpu'. Did you mean 'cpus'?"),
-        ({"memory": "lots"}, "memory='lots': expected bytes or a text"),
+        ({"memory": "lots"}, "memory='lots': 'lots' is no size"),
         ({"memory": 0}, "memory=0: expected at least 1"),
-        ({"timeout": "soon"}, "timeout='soon': expected seconds or a text"),
+        ({"timeout": "soon"}, "timeout='soon': 'soon' is no duration"),
         ({"timeout": 0}, "timeout=0: expected more than 0"),
         ({"cpus": -1}, "cpus=-1: expected a finite number that is not negative"),
         ({"cpus": True}, "cpus=True: expected a number, got bool"),

@@ -9,6 +9,7 @@ from treadle.scheduler import Scheduler, Site, Stores
 from treadle.storage.blobs.memory import MemoryBlobs
 from treadle.storage.ledger.sqlite import SqliteLedger
 from treadle.storage.logs import LogStore
+from treadle.storage.seal import FileSeal
 
 
 class Desk:
@@ -28,7 +29,13 @@ class Desk:
         owner = f"own_{self.owners}"
         self.ledger.write_now(lambda b: b.add_owner(owner, self.owners, NOW))
         stores = Stores(ledger=self.ledger, blobs=self.blobs, logs=self.logs)
-        site = Site(owner=owner, blobs="", scratch=str(self.scratch), output_limit_bytes=1000)
+        site = Site(
+            owner=owner,
+            blobs="",
+            scratch=str(self.scratch),
+            output_limit_bytes=1000,
+            seal=FileSeal(self.scratch / "secrets.key"),
+        )
         scheduler = Scheduler(stores, engine or MemoryEngine(), site, clock=clock or self.clock)
         async with anyio.create_task_group() as tasks:
             await tasks.start(scheduler.run)

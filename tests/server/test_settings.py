@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from treadle.errors import InvalidRequest
+from treadle.model.quantities import duration, duration_text, size_bytes, size_text
 from treadle.server import settings
 from treadle.server.machine import cpu_count
-from treadle.server.quantities import duration, duration_text, size_bytes, size_text
 
 
 @pytest.fixture

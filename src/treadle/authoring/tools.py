@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from treadle.authoring import context, handles, places
-from treadle.authoring.options import ExecutionOptions, ToolOptions, execution_from
 from treadle.errors import InvalidDefinition
 from treadle.model.bindings import DEFAULT_OUTPUT
+from treadle.model.options import ExecutionOptions, ToolOptions, execution_from
 from treadle.model.records import Execution
 
 if TYPE_CHECKING:

@@ -6,10 +6,17 @@ from typing import Any, Literal, NamedTuple
 
 from treadle.model import bindings
 from treadle.model.bindings import DEFAULT_OUTPUT, Arguments
-from treadle.model.records import Certificate, Code, Execution, Failure, FailureType
+from treadle.model.records import (
+    Certificate,
+    Code,
+    Environment,
+    Execution,
+    Failure,
+    FailureType,
+)
 from treadle.model.refs import Ref
 
-FORMAT = 1  #: version of the JSON form of orders and notes
+FORMAT = 2  #: version of the JSON form of orders and notes
 _EXECUTION_FIELDS = tuple(f.name for f in fields(Execution))  # asdict is ten times slower
 
 
@@ -41,8 +48,9 @@ class Order:
     blobs: str  #: address of the blob store: a directory, or s3://..., gs://..., az://...
     scratch_dir: str  #: the job's own, kept across attempts
     outputs: tuple[str, ...] = (DEFAULT_OUTPUT,)
-    environment: str = ""  #: key of the interpreter environment; "" = the engine's own
+    environment: Environment = Environment()
     variables: Mapping[str, str] = field(default_factory=dict)  #: for os.environ
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  #: too; masked in output
     output_limit_bytes: int = 64 * 1024 * 1024
     fsync: bool = False
 
@@ -54,37 +62,55 @@ class Order:
             "step": self.step,
             "run_id": self.run_id,
             "kind": self.kind,
-            "code": [self.code.kind, self.code.digest, self.code.entry, self.code.project_dir],
+            "code": _code_to_wire(self.code),
             "arguments": {k: bindings.to_wire(b) for k, b in self.arguments.items()},
             "execution": {name: getattr(self.execution, name) for name in _EXECUTION_FIELDS},
             "blobs": self.blobs,
             "scratch_dir": self.scratch_dir,
             "outputs": self.outputs,
-            "environment": self.environment,
+            "environment": _environment_to_wire(self.environment),
             "variables": dict(self.variables),
+            "secrets": dict(self.secrets),
             "output_limit_bytes": self.output_limit_bytes,
             "fsync": self.fsync,
         }
 
     @classmethod
     def from_wire(cls, wire: dict[str, Any]) -> "Order":
-        kind, digest, entry, project_dir = wire["code"]
+        kind, digest, entry, project_dir, folder = wire["code"]
         return cls(
             attempt=AttemptKey(wire["job_id"], wire["number"]),
             step=wire["step"],
             run_id=wire["run_id"],
             kind=wire["kind"],
-            code=Code(kind=kind, digest=digest, entry=entry, project_dir=project_dir),
+            code=Code(
+                kind=kind, digest=digest, entry=entry, project_dir=project_dir, folder=folder
+            ),
             arguments={k: bindings.from_wire(b) for k, b in wire["arguments"].items()},
             execution=execution_from_wire(wire["execution"]),
             blobs=wire["blobs"],
             scratch_dir=wire["scratch_dir"],
             outputs=tuple(wire["outputs"]),
-            environment=wire["environment"],
+            environment=_environment_from_wire(wire["environment"]),
             variables=wire["variables"],
+            secrets=wire["secrets"],
             output_limit_bytes=wire["output_limit_bytes"],
             fsync=wire["fsync"],
         )
+
+
+def _code_to_wire(code: Code) -> list[str]:
+    return [code.kind, code.digest, code.entry, code.project_dir, code.folder]
+
+
+def _environment_to_wire(environment: Environment) -> dict[str, Any] | None:
+    return asdict(environment) if environment.key else None
+
+
+def _environment_from_wire(wire: dict[str, Any] | None) -> Environment:
+    if wire is None:
+        return Environment()
+    return Environment(**{**wire, "requirements": tuple(wire["requirements"])})
 
 
 def execution_from_wire(wire: dict[str, Any]) -> Execution:
@@ -138,6 +164,15 @@ def failure_from_wire(wire: dict[str, Any] | None) -> Failure | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Delayed:
+    """The attempt cannot start yet. reason: "build" while its environment is built."""
+
+    attempt: AttemptKey
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """The user's code is about to run. pid: of its process, where it has one."""
 
@@ -184,4 +219,4 @@ class Ended:
     report: Report
 
 
-Note = Started | Printed | Measured | Progressed | Ended
+Note = Delayed | Started | Printed | Measured | Progressed | Ended

@@ -1,5 +1,9 @@
 """What the ledger keeps and the API shows: frozen facts. Change is `dataclasses.replace`."""
 
+import dataclasses
+import functools
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,15 +53,68 @@ class Failure:
 class Code:
     """The one code that a job is pinned to.
 
-    snapshot: `digest` is a bundle's manifest ("" = what is installed), `entry` "module:qualname".
+    snapshot: `digest` is a bundle's manifest ("" = what is installed), `entry` "module:qualname",
+    or for a script its path below `folder`.
     value: `digest` is a blob holding a cloudpickle of {name: function}, `entry` the name.
-    project_dir: folder to work in where it is visible.
+    folder: of the snapshot ("" = its top), where imports start and scripts work.
+    project_dir: the project itself, where functions work if it is visible.
     """
 
     kind: Literal["snapshot", "value"]
     digest: str
     entry: str
     project_dir: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The interpreter and packages that a step runs with; without any, the engine's own.
+
+    interpreter: an existing Python, virtual environment or conda prefix, used as it stands.
+    python: the version to build one with ("3.12"; "" = the engine's own).
+    requirements: lines of a requirements file, with nothing left to look up beside it.
+    conda: text of an environment.yml.
+    """
+
+    interpreter: str = ""
+    python: str = ""
+    requirements: tuple[str, ...] = ()
+    conda: str = ""
+
+    @property
+    def key(self) -> str:
+        """Names what is to be built: the same content, the same key; "" for the engine's own."""
+        return _environment_key(self)
+
+    @property
+    def is_built(self) -> bool:
+        """It has to be built before use, by content."""
+        return bool(self.python or self.requirements or self.conda)
+
+
+@functools.lru_cache(maxsize=256)
+def _environment_key(environment: Environment) -> str:
+    if environment == Environment():
+        return ""
+    text = json.dumps(dataclasses.astuple(environment))
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the code of a run was when it was submitted.
+
+    snapshot: digest of the bundle's manifest. root: the folder it was made of. file: the
+    pipeline's file below the root. commit, branch, dirty: as git told, where the root is in git.
+    """
+
+    snapshot: str = ""
+    root: str = ""
+    file: str = ""
+    commit: str = ""
+    branch: str = ""
+    dirty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +151,11 @@ class Tool:
     parameters_schema: Mapping[str, Any] = field(default_factory=dict)  #: JSON Schema, 2020-12
     outputs: tuple[str, ...] = (DEFAULT_OUTPUT,)
     execution: Execution = Execution()
+    environment: Environment = Environment()
+    variables: Mapping[str, str] = field(default_factory=dict)  #: for os.environ
+    secrets: Mapping[str, str] = field(
+        default_factory=dict
+    )  #: variable -> key in the run's secrets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,13 +186,15 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """A request for a run."""
+    """A request for a run. secrets: values by key, never shown and never stored in clear."""
 
     pipeline: Pipeline
     parameters: Mapping[str, Any] = field(default_factory=dict)
     priority: int = 0  #: higher first
     fail_fast: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
+    source: Source | None = None
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +209,7 @@ class Run:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     output: Binding | None = None
+    source: Source | None = None
     priority: int = 0
     fail_fast: bool = False
     concurrency: int | None = None

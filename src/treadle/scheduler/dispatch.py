@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from treadle.errors import InternalError, TreadleError
-from treadle.interfaces import Books, Capacity
+from treadle.interfaces import Books, Capacity, Seal
 from treadle.model.bindings import (
     Arguments,
     Binding,
@@ -16,7 +16,7 @@ from treadle.model.bindings import (
     replace_outputs,
 )
 from treadle.model.orders import AttemptKey, Order
-from treadle.model.records import Failure, FailureType, Job
+from treadle.model.records import Failure, FailureType, Job, Tool
 from treadle.model.refs import Ref
 from treadle.model.states import JobEvent
 from treadle.scheduler.settle import Flights
@@ -33,6 +33,7 @@ class Site:
     blobs: str  #: address of the blob store
     scratch: str  #: directory that holds one scratch directory per job
     output_limit_bytes: int
+    seal: Seal
     fsync: bool = False
 
 
@@ -116,11 +117,19 @@ class Dispatcher:
             arguments={name: _filled(each, inputs) for name, each in arguments.items()},
             execution=job.execution,
             outputs=tool.outputs,
+            environment=tool.environment,
+            variables=tool.variables,
+            secrets=self._secrets(books, job, tool) if tool.secrets else {},
             blobs=self._site.blobs,
             scratch_dir=f"{self._site.scratch}/{job.id}",
             output_limit_bytes=self._site.output_limit_bytes,
             fsync=self._site.fsync,
         )
+
+    def _secrets(self, books: Books, job: Job, tool: Tool) -> dict[str, str]:
+        """Variables with their secret values, opened for this one order."""
+        sealed = books.secrets_of(job.run_id or "")
+        return {name: self._site.seal.open(sealed[key]) for name, key in tool.secrets.items()}
 
 
 def fits(job: Job, room: Capacity) -> bool:

@@ -74,6 +74,7 @@ def plan(submission: Submission, capacity: Capacity, at: datetime) -> Plan:
         parameters=submission.parameters,
         labels=submission.labels,
         output=pipeline.output,
+        source=submission.source,
         priority=submission.priority,
         fail_fast=submission.fail_fast,
         concurrency=pipeline.concurrency,

@@ -262,8 +262,9 @@ class Scheduler:
         pipeline = submission.pipeline
         planned = plan(submission, self._capacity, self.clock.now())
         require_blobs(self.blobs, pipeline.tools, [arguments for _, arguments in planned.jobs])
+        sealed = {key: self.site.seal.seal(text) for key, text in submission.secrets.items()}
         run = await self._settle(
-            lambda settlement: accept_run(settlement.books, pipeline, planned, settlement)
+            lambda settlement: accept_run(settlement.books, pipeline, planned, settlement, sealed)
         )
         self.watch.publish([Change(run.id, "event")])
         return run

@@ -5,13 +5,14 @@ to be done once that is committed: aborts to send, retries to time, followers to
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from treadle.errors import StaleMove
 from treadle.interfaces import Books
 from treadle.model.orders import (
     AttemptKey,
+    Delayed,
     Ended,
     Measured,
     Note,
@@ -75,7 +76,9 @@ class Settlement:
                 continue
             flight.last_note = note.number
             job = flight.job
-            if isinstance(note, Measured):
+            if isinstance(note, Delayed):
+                self._delayed(flight, note.reason)
+            elif isinstance(note, Measured):
                 metrics.append(_metric(note, self.at))
                 self._tell(job, "metrics")
             elif isinstance(note, Progressed):
@@ -101,6 +104,12 @@ class Settlement:
                 return None
             self.seen[key] = Flight(known.job, known.last_note)
         return self.seen[key]
+
+    def _delayed(self, flight: Flight, reason: str) -> None:
+        if flight.job.state is JobState.PREPARING:
+            self.books.explain(flight.job, reason, self.at)
+            flight.job = replace(flight.job, reason=reason)
+            self._tell(flight.job, "event")
 
     def _started(self, flight: Flight) -> None:
         if flight.job.state is not JobState.PREPARING:  # said again, as of an adopted attempt

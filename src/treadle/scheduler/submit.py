@@ -1,6 +1,6 @@
 """Accepting work: what a submission, a call or a retry writes, inside one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from treadle.errors import Conflict, MissingBlob
 from treadle.interfaces import BlobStore, Books
@@ -11,12 +11,19 @@ from treadle.scheduler.plan import Plan, hold_back, plan_retry
 from treadle.scheduler.settle import Settlement
 
 
-def accept_run(books: Books, pipeline: Pipeline, planned: Plan, settlement: Settlement) -> Run:
-    """Write a new run; its pipeline's limit may hold it back."""
+def accept_run(
+    books: Books,
+    pipeline: Pipeline,
+    planned: Plan,
+    settlement: Settlement,
+    sealed: Mapping[str, bytes],
+) -> Run:
+    """Write a new run; its pipeline's limit may hold it back. sealed: its secrets, by key."""
     books.add_tools(pipeline.tools, planned.run.created_at)
     books.add_pipeline(pipeline, planned.run.created_at)
     final = hold_back(planned) if planned.jobs and _is_full(books, planned.run) else planned
     books.add_run(final.run)
+    books.add_secrets(final.run.id, sealed)
     books.add_jobs(final.jobs, final.edges)
     if not final.jobs:
         settlement.finish(final.run)
@@ -45,6 +52,7 @@ def accept_retry(books: Books, run_id: str, settlement: Settlement) -> Run:
     if held_back:
         planned = hold_back(planned)
     books.add_run(planned.run)
+    books.add_secrets(planned.run.id, books.secrets_of(run_id))
     books.add_jobs(planned.jobs, planned.edges)
     for job in jobs:
         if job.state in JOB_GOOD_ENDS:

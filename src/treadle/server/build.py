@@ -26,6 +26,7 @@ from treadle.storage.blobs import open_blobs
 from treadle.storage.blobs.local import LocalBlobs
 from treadle.storage.ledger.sqlite import SqliteLedger
 from treadle.storage.logs import LogStore
+from treadle.storage.seal import FileSeal
 
 LEDGER = "ledger.db"
 log = logging.getLogger("treadle.server")
@@ -66,6 +67,7 @@ async def open_house(settings: Settings, lock: OwnerLock) -> AsyncIterator[OpenH
             blobs=settings.blobs_address,
             scratch=str(data_dir / "scratch"),
             output_limit_bytes=settings.output_limit,
+            seal=FileSeal(data_dir / "secrets.key"),
             fsync=fsync,
         )
         engine = LocalEngine(engine_options(settings))

@@ -18,8 +18,8 @@ from typing import Any, Literal
 
 from treadle.errors import InvalidRequest
 from treadle.model.graph import nearest
+from treadle.model.quantities import duration, duration_text, size_bytes, size_text
 from treadle.server.machine import cpu_count, default_data_dir
-from treadle.server.quantities import duration, duration_text, size_bytes, size_text
 
 FILE = "treadle.toml"
 PREFIX = "TREADLE_"

@@ -89,7 +89,7 @@ class LocalEngine(Engine):
         if self._server is None:
             self._waiting[order.attempt] = order
             return
-        key = order.environment, order.code.digest, order.execution.cpus
+        key = order.environment.key, order.code.digest, order.execution.cpus
         slot = self._warm_slot(key, order)
         if slot is None or not slot.line.send(order):
             try:

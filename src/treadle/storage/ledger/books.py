@@ -109,6 +109,10 @@ class SqliteBooks:
         QUERIES.add_snapshot(self._db, digest=digest, at=at.timestamp())
         QUERIES.add_snapshot_file(self._db, [{"snapshot": digest, "digest": f} for f in files])
 
+    def renew_snapshot(self, digest: str, at: datetime) -> bool:
+        found = QUERIES.renew_snapshot(self._db, digest=digest, at=at.timestamp())
+        return found is not None
+
     # runs
 
     def add_run(self, run: Run) -> None:
@@ -119,6 +123,14 @@ class SqliteBooks:
             QUERIES.add_label(self._db, labels)
         data = {"state": run.state.value, "pipeline": run.pipeline, "jobs": run.jobs_total}
         self.add_event(run.id, "run.created", run.created_at, None, data)
+
+    def add_secrets(self, run_id: str, sealed: Mapping[str, bytes]) -> None:
+        if sealed:
+            values = [{"run_id": run_id, "key": k, "sealed": v} for k, v in sealed.items()]
+            QUERIES.add_secret(self._db, values)
+
+    def secrets_of(self, run_id: str) -> dict[str, bytes]:
+        return {row["key"]: row["sealed"] for row in QUERIES.secrets_of(self._db, run_id=run_id)}
 
     def run(self, run_id: str) -> Run:
         row = QUERIES.run(self._db, id=run_id)
@@ -262,6 +274,17 @@ class SqliteBooks:
 
     def _tell(self, job: Job, event: JobEvent, at: datetime) -> None:
         self.add_event(job.stream, _KINDS[event], at, job.id, _event_data(job, event))
+
+    def explain(self, job: Job, reason: str, at: datetime) -> None:
+        QUERIES.explain_job(
+            self._db,
+            id=job.id,
+            reason=reason,
+            state=job.state.value,
+            attempt=job.attempt,
+            owner=job.owner,
+        )
+        self.add_event(job.stream, "job.delayed", at, job.id, {"step": job.step, "reason": reason})
 
     def explain_too_large(self, capacity: Capacity, reason: str) -> None:
         QUERIES.explain_too_large(

@@ -11,7 +11,17 @@ import msgspec
 from treadle.model import bindings
 from treadle.model.bindings import Arguments
 from treadle.model.orders import execution_from_wire, failure_from_wire
-from treadle.model.records import Attempt, Event, Execution, Failure, Job, Metric, Run, Tool
+from treadle.model.records import (
+    Attempt,
+    Event,
+    Execution,
+    Failure,
+    Job,
+    Metric,
+    Run,
+    Source,
+    Tool,
+)
 from treadle.model.refs import Ref
 from treadle.model.states import JobState, RunState
 from treadle.model.wire import from_wire, to_wire
@@ -78,6 +88,7 @@ def run(row: sqlite3.Row, labels: Mapping[str, str]) -> Run:
         parameters=load(row["parameters"]),
         labels=labels,
         output=None if row["output"] is None else bindings.from_wire(load(row["output"])),
+        source=None if row["source"] is None else from_wire(Source, load(row["source"])),
         priority=row["priority"],
         fail_fast=bool(row["fail_fast"]),
         concurrency=row["concurrency"],
@@ -172,6 +183,7 @@ def run_order_values(record: Run) -> dict[str, Any]:
         "id": record.id,
         "parameters": dump_plain(dict(record.parameters)),
         "output": None if record.output is None else dump(record.output),
+        "source": None if record.source is None else dump(record.source),
     }
 
 

@@ -16,6 +16,9 @@ ON CONFLICT (name, version) DO NOTHING;
 INSERT INTO snapshots (digest, added_at) VALUES (:digest, :at)
 ON CONFLICT (digest) DO UPDATE SET added_at = excluded.added_at;
 
+-- name: renew_snapshot^
+UPDATE snapshots SET added_at = :at WHERE digest = :digest RETURNING digest;
+
 -- name: add_snapshot_file*!
 INSERT INTO snapshot_files (snapshot, digest) VALUES (:snapshot, :digest)
 ON CONFLICT DO NOTHING;

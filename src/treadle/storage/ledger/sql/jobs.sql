@@ -64,6 +64,11 @@ UPDATE jobs SET state = :state, owner = :owner, reason = :reason, ended_at = :en
  WHERE id = :id AND +state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
 RETURNING id;
 
+-- name: explain_job!
+-- Why a job that is being prepared has not started yet; fenced as move_job is.
+UPDATE jobs SET reason = :reason
+ WHERE id = :id AND +state = :state AND attempt = :attempt AND owner IS :owner;
+
 -- name: explain_too_large!
 -- Queued jobs that ask for more than there is in all.
 UPDATE jobs SET reason = :reason

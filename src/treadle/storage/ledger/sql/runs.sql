@@ -8,7 +8,14 @@ INSERT INTO runs (
 );
 
 -- name: add_run_order!
-INSERT INTO run_orders (run_id, parameters, output) VALUES (:id, :parameters, :output);
+INSERT INTO run_orders (run_id, parameters, output, source)
+VALUES (:id, :parameters, :output, :source);
+
+-- name: add_secret*!
+INSERT INTO run_secrets (run_id, key, sealed) VALUES (:run_id, :key, :sealed);
+
+-- name: secrets_of
+SELECT key, sealed FROM run_secrets WHERE run_id = :run_id;
 
 -- name: add_label*!
 INSERT INTO run_labels (run_id, key, value) VALUES (:run_id, :key, :value);
@@ -24,28 +31,28 @@ SELECT key, value FROM run_labels WHERE run_id = :run_id ORDER BY key;
 SELECT run_id, key, value FROM run_labels WHERE run_id BETWEEN :oldest AND :newest;
 
 -- name: runs_all
-SELECT runs.*, parameters, NULL AS output FROM runs
+SELECT runs.*, parameters, NULL AS output, source FROM runs
   JOIN run_orders ON run_orders.run_id = runs.id
  WHERE id < :before ORDER BY id DESC LIMIT :limit;
 
 -- name: runs_by_state
-SELECT runs.*, parameters, NULL AS output FROM runs
+SELECT runs.*, parameters, NULL AS output, source FROM runs
   JOIN run_orders ON run_orders.run_id = runs.id
  WHERE state = :state AND id < :before ORDER BY id DESC LIMIT :limit;
 
 -- name: runs_by_pipeline
-SELECT runs.*, parameters, NULL AS output FROM runs
+SELECT runs.*, parameters, NULL AS output, source FROM runs
   JOIN run_orders ON run_orders.run_id = runs.id
  WHERE pipeline = :pipeline AND id < :before ORDER BY id DESC LIMIT :limit;
 
 -- name: runs_by_pipeline_state
-SELECT runs.*, parameters, NULL AS output FROM runs
+SELECT runs.*, parameters, NULL AS output, source FROM runs
   JOIN run_orders ON run_orders.run_id = runs.id
  WHERE pipeline = :pipeline AND state = :state AND id < :before
  ORDER BY id DESC LIMIT :limit;
 
 -- name: runs_by_label
-SELECT runs.*, parameters, NULL AS output FROM run_labels
+SELECT runs.*, parameters, NULL AS output, source FROM run_labels
   JOIN runs ON runs.id = run_labels.run_id
   JOIN run_orders ON run_orders.run_id = runs.id
  WHERE run_labels.key = :key AND run_labels.value = :value AND run_labels.run_id < :before
@@ -58,13 +65,13 @@ SELECT runs.*, parameters, NULL AS output FROM run_labels
 SELECT id FROM runs WHERE ended_at < :moment ORDER BY ended_at, id LIMIT :limit;
 
 -- name: unfinished_runs
-SELECT runs.*, parameters, NULL AS output FROM runs
+SELECT runs.*, parameters, NULL AS output, source FROM runs
   JOIN run_orders ON run_orders.run_id = runs.id
  WHERE state IN ('queued', 'running', 'aborting') ORDER BY id;
 
 -- name: waiting_runs
 -- Runs held back by their pipeline's limit, in the order in which they may go.
-SELECT runs.*, parameters, NULL AS output FROM runs
+SELECT runs.*, parameters, NULL AS output, source FROM runs
   JOIN run_orders ON run_orders.run_id = runs.id
  WHERE pipeline = :pipeline AND state = 'queued' ORDER BY priority DESC, id LIMIT :limit;
 

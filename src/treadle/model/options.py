@@ -1,7 +1,6 @@
 """The options of a tool as users write them ("1GB", "10m"), and the Execution they come to."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -9,6 +8,7 @@ from typing import Any, Literal, TypedDict
 
 from treadle.errors import InvalidDefinition
 from treadle.model.graph import nearest
+from treadle.model.quantities import duration, size_bytes
 from treadle.model.records import Execution, FailureType
 
 Duration = float | str | timedelta  #: seconds, "90s", "10m", "1h30m", or a timedelta
@@ -57,39 +57,18 @@ def execution_from(
     return replace(base, **changes)
 
 
-_MEMORY = re.compile(r"([0-9]*\.?[0-9]+)\s*([kmgtp]?i?b?)", re.IGNORECASE)
-_PREFIXES = "kmgtp"
-
-
 def memory_bytes(value: int | str | None) -> int | None:
     """Bytes: "1GB" is 10**9, "1GiB" is 2**30."""
     if value is None:
         return None
-    if isinstance(value, str):
-        match = _MEMORY.fullmatch(value.strip())
-        if match is None:
-            raise ValueError('expected bytes or a text such as "512MB" or "2GiB"')
-        unit = match[2].lower().rstrip("b")
-        base = 1024 if unit.endswith("i") else 1000
-        power = _PREFIXES.index(unit[0]) + 1 if unit else 0
-        value = round(float(match[1]) * base**power)
-    return _whole(value, least=1)
-
-
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]*\.?[0-9]+)\s*(ms|s|m|h|d)\s*", re.IGNORECASE)
+    return _whole(size_bytes(value) if isinstance(value, str) else value, least=1)
 
 
 def seconds(value: Duration) -> float:
     """Seconds of a number, a timedelta, or a text such as "90s" or "1h30m"."""
-    if isinstance(value, timedelta):
-        return _number(value.total_seconds())
     if isinstance(value, str):
-        parts = _DURATION.findall(value)
-        if not parts or _DURATION.sub("", value).strip():
-            raise ValueError('expected seconds or a text such as "90s", "10m" or "1h30m"')
-        return _number(sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts))
-    return _number(value)
+        value = duration(value)
+    return _number(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
 def _timeout(value: Duration | None) -> float | None:

@@ -1,0 +1,1 @@
+"""Pipeline files: what they say becomes the model, and is written back."""
