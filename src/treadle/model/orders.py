@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 from treadle.model import bindings
 from treadle.model.bindings import DEFAULT_OUTPUT, Arguments
 from treadle.model.records import (
+    OWN_ENVIRONMENT,
     Certificate,
     Code,
     Environment,
@@ -48,7 +49,7 @@ class Order:
     blobs: str  #: address of the blob store: a directory, or s3://..., gs://..., az://...
     scratch_dir: str  #: the job's own, kept across attempts
     outputs: tuple[str, ...] = (DEFAULT_OUTPUT,)
-    environment: Environment = Environment()
+    environment: Environment = OWN_ENVIRONMENT
     variables: Mapping[str, str] = field(default_factory=dict)  #: for os.environ
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)  #: too; masked in output
     output_limit_bytes: int = 64 * 1024 * 1024
@@ -109,7 +110,7 @@ def _environment_to_wire(environment: Environment) -> dict[str, Any] | None:
 
 def _environment_from_wire(wire: dict[str, Any] | None) -> Environment:
     if wire is None:
-        return Environment()
+        return OWN_ENVIRONMENT
     return Environment(**{**wire, "requirements": tuple(wire["requirements"])})
 
 

@@ -93,9 +93,12 @@ class Environment:
         return bool(self.python or self.requirements or self.conda)
 
 
+OWN_ENVIRONMENT = Environment()  #: the engine's
+
+
 @functools.lru_cache(maxsize=256)
 def _environment_key(environment: Environment) -> str:
-    if environment == Environment():
+    if environment == OWN_ENVIRONMENT:
         return ""
     text = json.dumps(dataclasses.astuple(environment))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
@@ -151,7 +154,7 @@ class Tool:
     parameters_schema: Mapping[str, Any] = field(default_factory=dict)  #: JSON Schema, 2020-12
     outputs: tuple[str, ...] = (DEFAULT_OUTPUT,)
     execution: Execution = Execution()
-    environment: Environment = Environment()
+    environment: Environment = OWN_ENVIRONMENT
     variables: Mapping[str, str] = field(default_factory=dict)  #: for os.environ
     secrets: Mapping[str, str] = field(
         default_factory=dict

@@ -75,22 +75,16 @@ class Settlement:
             if flight is None or note.number <= flight.last_note or note.attempt in self.landed:
                 continue
             flight.last_note = note.number
-            job = flight.job
-            if isinstance(note, Delayed):
-                self._delayed(flight, note.reason)
-            elif isinstance(note, Measured):
+            if isinstance(note, Measured):
                 metrics.append(_metric(note, self.at))
-                self._tell(job, "metrics")
+                self._tell(flight.job, "metrics")
             elif isinstance(note, Progressed):
-                progress[job.id] = note
-                self._tell(job, "progress")
+                progress[flight.job.id] = note
+                self._tell(flight.job, "progress")
             elif isinstance(note, Printed):
-                self._tell(job, "output")
-            elif isinstance(note, Started):
-                self._started(flight)
-            elif isinstance(note, Ended):
-                self._ended(flight, note.report)
-                self.landed.append(note.attempt)
+                self._tell(flight.job, "output")
+            else:
+                self._moved(flight, note)
         if metrics:
             kept = [m for m in metrics if m.step is None or m.step in COUNTERS]
             self.books.add_metrics(kept)
@@ -104,6 +98,15 @@ class Settlement:
                 return None
             self.seen[key] = Flight(known.job, known.last_note)
         return self.seen[key]
+
+    def _moved(self, flight: Flight, note: Delayed | Started | Ended) -> None:
+        if isinstance(note, Delayed):
+            self._delayed(flight, note.reason)
+        elif isinstance(note, Started):
+            self._started(flight)
+        else:
+            self._ended(flight, note.report)
+            self.landed.append(note.attempt)
 
     def _delayed(self, flight: Flight, reason: str) -> None:
         if flight.job.state is JobState.PREPARING:
