@@ -39,8 +39,18 @@ def main(name: str = "wine", share: float = 0.5, mode: Mode = Mode.FAST):
 
 
 def load(module: str, pipeline: str | None = None, **options: Any) -> dict[str, Any]:
+    bundle = {
+        "digest": "d" * 64,
+        "project_dir": "/project",
+        "folder": "",
+        "shown_dir": options.get("shown_dir", ""),
+    }
     told = load_pipeline(
-        module, pipeline, options.pop("parameters", {}), "d" * 64, "/project", **options
+        module,
+        pipeline,
+        options.get("parameters", {}),
+        options.get("text_parameters", {}),
+        bundle,
     )
     answer: dict[str, Any] = json.loads(json.dumps(told))
     return answer

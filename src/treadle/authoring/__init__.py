@@ -5,6 +5,15 @@ until a pipeline is traced or a schema asked for.
 """
 
 from treadle.authoring.pipelines import PipelineFunction, pipeline
+from treadle.authoring.scripts import ScriptTool, command, script
 from treadle.authoring.tools import ToolFunction, tool
 
-__all__ = ["PipelineFunction", "ToolFunction", "pipeline", "tool"]
+__all__ = [
+    "PipelineFunction",
+    "ScriptTool",
+    "ToolFunction",
+    "command",
+    "pipeline",
+    "script",
+    "tool",
+]

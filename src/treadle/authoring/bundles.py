@@ -17,6 +17,7 @@ from blake3 import blake3
 from treadle.authoring import places
 from treadle.authoring.parsing import parsed
 from treadle.errors import InvalidDefinition, TooLarge
+from treadle.model.records import Source
 
 SUFFIXES = (*importlib.machinery.SOURCE_SUFFIXES, *importlib.machinery.EXTENSION_SUFFIXES)
 SKIPPED = frozenset({"__pycache__", "node_modules", "venv", "env", "site-packages"})
@@ -44,6 +45,8 @@ class Bundle:
     root: Path
     project_dir: Path
     module: str = ""  #: to import, if the bundle was made for one file
+    folder: str = ""  #: below the root: where imports start, or where the pipeline file lies
+    source: Source = Source()  # noqa: RUF009 - frozen
 
 
 def bundle(file: Path) -> Bundle:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from blake3 import blake3
 
 from treadle.authoring import by_value, places
-from treadle.authoring.bundles import Bundle, bundle_of
+from treadle.authoring.bundles import Bundle, bundle, bundle_of
 from treadle.authoring.origins import Origin, origin_of
+from treadle.authoring.scripts import ScriptTool, not_along
 from treadle.authoring.tools import ToolFunction
 from treadle.model.records import Code
 
@@ -21,8 +22,9 @@ class Snapshot:
     """A bundle that is already stored, as unpacked in the process that traces."""
 
     digest: str
-    root: Path
+    root: Path  #: where imports start
     project_dir: str
+    folder: str = ""  #: the root's place in the bundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,33 @@ class CodeChooser:
         blobs = self._pin_values(values, codes) if values else {}
         return Pinned(codes=codes, blobs=blobs, bundles=tuple(self._bundles.values()))
 
+    def code_of_script(self, tool: ScriptTool) -> Code:
+        """Code for a script, which lies beside the file that names it.
+
+        Raises InvalidDefinition if it does not go along.
+        """
+        here = tool.file.parent
+        if self.snapshot is not None:
+            top = self.snapshot.root
+            for _ in PurePosixPath(self.snapshot.folder).parts:
+                top = top.parent
+            folder, digest = here.relative_to(top), self.snapshot.digest
+            project_dir = self.snapshot.project_dir
+        else:
+            made = self._bundles.get(tool.file) or bundle(tool.file)
+            self._bundles[tool.file] = made
+            folder, digest = here.relative_to(made.root), made.digest
+            project_dir = str(made.project_dir)
+            if tool.script and str(folder / tool.script) not in made.files:
+                raise not_along(tool)
+        return Code(
+            kind="snapshot",
+            digest=digest,
+            entry=tool.script,
+            project_dir=project_dir,
+            folder="" if folder == Path() else folder.as_posix(),
+        )
+
     def _code_of_file(self, origin: Origin) -> Code:
         if origin.root is None or origin.file is None:
             return Code(kind="snapshot", digest="", entry=origin.entry)
@@ -76,6 +105,7 @@ class CodeChooser:
                 digest=self.snapshot.digest if inside else "",
                 entry=origin.entry,
                 project_dir=self.snapshot.project_dir,
+                folder=self.snapshot.folder if inside else "",
             )
         top = origin.root / origin.file.relative_to(origin.root).parts[0]
         if top not in self._bundles:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from treadle.authoring.pipelines import PipelineFunction
+    from treadle.authoring.scripts import ScriptTool
     from treadle.authoring.tools import ToolFunction
 
 
@@ -14,6 +15,8 @@ class Tracer(Protocol):
     def call_tool(
         self, tool: "ToolFunction[..., Any]", args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any: ...
+
+    def call_script(self, script: "ScriptTool", given: dict[str, Any]) -> Any: ...
 
     def call_pipeline(
         self, pipeline: "PipelineFunction[..., Any]", args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -2,29 +2,63 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypedDict
 
 from treadle.authoring.pipelines import PipelineFunction
+from treadle.authoring.scripts import ScriptTool
 from treadle.authoring.signatures import Parameters, as_json
 from treadle.authoring.tools import ToolFunction
 from treadle.authoring.versions import hash_of, version_of
 from treadle.model import wire
 from treadle.model.bindings import Binding
-from treadle.model.records import Code, Pipeline, Step, Tool
+from treadle.model.records import Code, Environment, Pipeline, Step, Tool
 
 
-def tool_record(tool: ToolFunction[..., Any], code: Code) -> Tool:
-    """The tool with its code; its id is a hash of the whole definition."""
-    definition: dict[str, Any] = {
-        "name": tool.name,
-        "version": version_of(tool.function, tool.parameters.schema, tool.label),
-        "code": code,
-        "description": inspect.getdoc(tool.function) or "",
-        "parameters_schema": tool.parameters.schema,
-        "outputs": tool.outputs,
-        "execution": tool.execution,
-    }
-    return Tool(id=f"tool_{hash_of(wire.to_wire(definition))[:24]}", **definition)
+class Around(TypedDict):
+    """Fields of a Tool."""
+
+    environment: Environment
+    variables: Mapping[str, str]
+    secrets: Mapping[str, str]
+
+
+def tool_record(tool: ToolFunction[..., Any], code: Code, around: Around) -> Tool:
+    """The tool with its code and what is around it."""
+    return identified(
+        Tool(
+            id="",
+            name=tool.name,
+            version=version_of(tool.function, tool.parameters.schema, tool.label),
+            code=code,
+            description=inspect.getdoc(tool.function) or "",
+            parameters_schema=tool.parameters.schema,
+            outputs=tool.outputs,
+            execution=tool.execution,
+            **around,
+        )
+    )
+
+
+def script_record(tool: ScriptTool, code: Code, around: Around, outputs: tuple[str, ...]) -> Tool:
+    """The script with its code. outputs: those that some step takes, where it declares none."""
+    return identified(
+        Tool(
+            id="",
+            name=tool.name,
+            version=hash_of([tool.source, tool.args])[:12],
+            code=code,
+            kind="script",
+            outputs=outputs,
+            execution=tool.execution,
+            **around,
+        )
+    )
+
+
+def identified(tool: Tool) -> Tool:
+    """The tool with its id, a hash of the whole definition."""
+    return replace(tool, id=f"tool_{hash_of(wire.to_wire(tool))[:24]}")
 
 
 def pipeline_record(

@@ -31,25 +31,31 @@ def load_pipeline(
     module: str,
     pipeline: str | None,
     parameters: Mapping[str, Any],
-    digest: str,
-    project_dir: str,
-    text_parameters: Mapping[str, str] | None = None,
-    shown_dir: str = "",
+    text_parameters: Mapping[str, str],
+    bundle: Mapping[str, str],
 ) -> dict[str, Any]:
     """Import the module, trace its pipeline (the only one, or the one named), and return it.
 
-    parameters: JSON values; text_parameters: as typed on a command line. shown_dir: where the
-    bundle was made, for "file:line". The answer has the wire form of the
-    pipeline and what goes with it in a Submission, and `blobs`: {digest: base 64} to upload.
+    parameters: JSON values; text_parameters: as typed on a command line. bundle: its `digest`,
+    `project_dir`, `folder` (where the modules lie in it) and `shown_dir` (where they lay when it
+    was made, for "file:line"). The answer has the wire form of the pipeline, what goes with it in
+    a Submission, and `blobs`: {digest: base 64} to upload.
 
     Raises InvalidDefinition or InvalidParameters, with file and line.
     """
+    shown_dir = bundle["shown_dir"]
     imported = import_module(module, shown_dir)
     root = Path(sys.path[0])
     with places.standing_for(str(root), shown_dir):
         chosen = choose(imported, pipeline)
-        values = {**parameters, **from_text(chosen, text_parameters or {}, where=chosen.where)}
-        codes = CodeChooser(Snapshot(digest=digest, root=root, project_dir=project_dir))
+        values = {**parameters, **from_text(chosen, text_parameters, where=chosen.where)}
+        snapshot = Snapshot(
+            digest=bundle["digest"],
+            root=root,
+            project_dir=bundle["project_dir"],
+            folder=bundle["folder"],
+        )
+        codes = CodeChooser(snapshot)
         traced = trace(chosen, (), values, codes, where=chosen.where)
     return {
         "pipeline": wire.to_wire(traced.pipeline),
@@ -57,6 +63,7 @@ def load_pipeline(
         "concurrency": traced.pipeline.concurrency,
         "fail_fast": traced.fail_fast,
         "priority": traced.priority,
+        "secrets": dict(traced.secrets),
         "blobs": {key: base64.b64encode(data).decode() for key, data in traced.blobs.items()},
     }
 

@@ -3,12 +3,14 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypedDict, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from treadle.authoring import context, places
+from treadle.authoring.surroundings import Surroundings, surroundings
 from treadle.authoring.tools import by_value, check_function, check_is_function
 from treadle.errors import InvalidDefinition
 from treadle.model.graph import nearest
+from treadle.model.options import SurroundingOptions
 
 if TYPE_CHECKING:
     from treadle.authoring.signatures import Parameters
@@ -18,8 +20,8 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class PipelineOptions(TypedDict, total=False):
-    """All that @pipeline takes."""
+class PipelineOptions(SurroundingOptions, total=False):
+    """All that @pipeline takes. env, environment: of its tools that have none of their own."""
 
     name: str
     concurrency: int | None  #: runs at a time; None = any number
@@ -39,6 +41,7 @@ class PipelineFunction(Generic[P, R]):
     fail_fast: bool
     priority: int
     where: str  #: "file:line" of the definition
+    surroundings: Surroundings
     __name__: str
     __qualname__: str
     __wrapped__: Callable[P, R]
@@ -53,6 +56,9 @@ class PipelineFunction(Generic[P, R]):
         self.fail_fast = options.get("fail_fast", False)
         self.priority = options.get("priority", 0)
         check_function("pipeline", function, self.name, self.where)
+        self.surroundings = surroundings(
+            f"pipeline {self.name!r}", dict(options), places.file_of(function), self.where
+        )
         _check_options(self, options)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -117,7 +123,7 @@ def pipeline(function: Any = None, /, **options: Unpack[PipelineOptions]) -> Any
     """Make a pipeline of a function that calls tools: `@pipeline`, or `@pipeline(name=..., ...)`.
 
     name: default the function's. concurrency: runs at a time. fail_fast: the first failed step
-    ends the run. priority: higher first.
+    ends the run. priority: higher first. env, environment: of its tools that name none.
 
     Raises InvalidDefinition if the function cannot be a pipeline.
     """
@@ -140,8 +146,8 @@ def _check_options(made: PipelineFunction[..., Any], options: PipelineOptions) -
         if parameter.kind not in _NAMED:
             raise refuse(f"{parameter} has no name to give it by.", "Name every parameter.")
     for name in options:
-        if name not in PipelineOptions.__annotations__:
-            known = PipelineOptions.__annotations__
+        known = PipelineOptions.__annotations__
+        if name not in known:
             raise refuse(f"there is no option {name!r}", nearest(name, known))
     if made.concurrency is not None and (type(made.concurrency) is not int or made.concurrency < 1):
         raise refuse(f"concurrency={made.concurrency!r}: expected at least 1.", "None is no limit.")

@@ -38,6 +38,12 @@ def _is_ours(frame: FrameType) -> bool:
     return package in ("treadle", "runpy") or frame.f_code.co_filename.startswith("<frozen ")
 
 
+def file_of(function: Callable[..., Any]) -> str:
+    """The file in which the function is defined; "" if it has none."""
+    code = getattr(function, "__code__", None)
+    return code.co_filename if isinstance(code, CodeType) else ""
+
+
 def of_function(function: Callable[..., Any]) -> str:
     """The place where the function is defined."""
     code = getattr(function, "__code__", None)

@@ -4,13 +4,14 @@ import functools
 import inspect
 import keyword
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, Unpack, overload
 
 from treadle.authoring import context, handles, places
+from treadle.authoring.placement import UNPLACED, Placeable
+from treadle.authoring.surroundings import Surroundings, surroundings
 from treadle.errors import InvalidDefinition
 from treadle.model.bindings import DEFAULT_OUTPUT
-from treadle.model.options import ExecutionOptions, ToolOptions, execution_from
+from treadle.model.options import ToolOptions, execution_from
 from treadle.model.records import Execution
 
 if TYPE_CHECKING:
@@ -20,33 +21,13 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
-    """How the next call of a tool is placed in a pipeline."""
-
-    step: str = ""  #: the step's name; "" = from the tool's
-    after: tuple[handles.StepResult, ...] = ()
-    execution: Execution | None = None  #: None = as the tool says
-
-
-UNPLACED = Placement()
-
-
-class ToolFunction(Generic[P, R]):
-    """What @tool makes of a function: callable exactly as it was.
-
-    `named`, `options` and `after` return a variant for one use and leave this one as it is:
-    `train.named("first").options(cpus=2).after(check)(data)`.
-    """
+class ToolFunction(Placeable, Generic[P, R]):
+    """What @tool makes of a function: callable exactly as it was."""
 
     function: Callable[P, R]
-    name: str
     label: str  #: the version the user gave; "" if none
     outputs: tuple[str, ...]
-    execution: Execution
-    where: str  #: "file:line" of the definition
-    placement: Placement
-    original: "ToolFunction[P, R]"  #: itself, or what this is a variant of
+    surroundings: Surroundings
     __name__: str
     __qualname__: str
     __wrapped__: Callable[P, R]
@@ -60,9 +41,9 @@ class ToolFunction(Generic[P, R]):
         self.label = options.pop("version", "")
         self.outputs = _output_names(options.pop("outputs", (DEFAULT_OUTPUT,)), self)
         check_function("tool", function, self.name, self.where)
-        self.execution = execution_from(
-            Execution(), options, owner=f"tool {self.name!r}", where=self.where
-        )
+        owner, rest = f"tool {self.name!r}", dict[str, Any](options)
+        self.surroundings = surroundings(owner, rest, places.file_of(function), self.where)
+        self.execution = execution_from(Execution(), rest, owner=owner, where=self.where)
         self.placement = UNPLACED
         self.original = self
 
@@ -74,34 +55,12 @@ class ToolFunction(Generic[P, R]):
         handles.refuse_in((*args, *kwargs.values()), into=f"{self.name}()")
         return self.function(*args, **kwargs)
 
-    def named(self, step: str) -> "ToolFunction[P, R]":
-        """The same tool, for a step of this name."""
-        return self._placed(replace(self.placement, step=step))
-
-    def options(self, **options: Unpack[ExecutionOptions]) -> "ToolFunction[P, R]":
-        """The same tool, for a step that asks for other resources, retries or limits."""
-        base = self.placement.execution or self.execution
-        execution = execution_from(
-            base, options, owner=f"tool {self.name!r}", where=places.of_call()
-        )
-        return self._placed(replace(self.placement, execution=execution))
-
-    def after(self, *steps: Any) -> "ToolFunction[P, R]":
-        """The same tool, for a step that waits for these results without taking them."""
-        found = tuple(handles.all_in(steps, where=places.of_call()))
-        return self._placed(replace(self.placement, after=self.placement.after + found))
-
     @functools.cached_property
     def parameters(self) -> "Parameters":
         """The signature, its JSON Schema, and the checking of arguments."""
         from treadle.authoring.signatures import Parameters  # noqa: PLC0415  msgspec: not at import
 
         return Parameters.of(self.function, self.name)
-
-    def _placed(self, placement: Placement) -> "ToolFunction[P, R]":
-        variant: ToolFunction[P, R] = object.__new__(type(self))
-        vars(variant).update(vars(self), placement=placement)
-        return variant
 
     def __repr__(self) -> str:
         return f"<tool {self.name!r} ({self.where})>"
@@ -136,6 +95,8 @@ def tool(function: Any = None, /, **options: Unpack[ToolOptions]) -> Any:
     cpus, memory ("1GB" or bytes), gpus, timeout ("10m" or seconds): of one attempt.
     retries, backoff, retry_on (failure types), on_lost ("requeue" or "fail"), grace.
     outputs: names, when the function returns several results as a tuple.
+    env: environment variables; those whose names look secret are sealed and masked.
+    environment: the interpreter and packages it runs with (docs/how-to/environments.md).
 
     Raises InvalidDefinition if the function cannot be a step.
     """

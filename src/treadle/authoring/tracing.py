@@ -10,12 +10,21 @@ from treadle.authoring import by_value, context, places
 from treadle.authoring.bundles import Bundle
 from treadle.authoring.code import AnyTool, CodeChooser
 from treadle.authoring.constants import Constants, Pickling, contains_handle
-from treadle.authoring.definitions import pipeline_record, recorded, tool_record
+from treadle.authoring.definitions import (
+    Around,
+    pipeline_record,
+    recorded,
+    script_record,
+    tool_record,
+)
 from treadle.authoring.handles import StepResult, check_belongs
 from treadle.authoring.pipelines import PipelineFunction
+from treadle.authoring.plain import is_plain
+from treadle.authoring.scripts import ScriptTool
+from treadle.authoring.tools import ToolFunction
 from treadle.errors import InvalidDefinition
 from treadle.model import graph
-from treadle.model.bindings import Binding
+from treadle.model.bindings import Binding, Output, Value, leaves
 from treadle.model.records import Pipeline, Step, Submission
 
 
@@ -26,6 +35,7 @@ class Traced:
     pipeline: Pipeline
     parameters: Mapping[str, Any]  #: JSON, defaults included
     blobs: Mapping[str, bytes]  #: to upload first, by digest
+    secrets: Mapping[str, str] = field(repr=False)
     bundles: tuple[Bundle, ...] = ()  #: snapshots to upload first
     priority: int = 0
     fail_fast: bool = False
@@ -38,6 +48,8 @@ class Traced:
             priority=self.priority,
             fail_fast=self.fail_fast,
             labels=labels or {},
+            source=self.bundles[0].source if self.bundles else None,
+            secrets=self.secrets,
         )
 
 
@@ -72,7 +84,7 @@ class _Placed:
     """A step whose tool is not yet pinned to code."""
 
     step: Step
-    tool: AnyTool
+    tool: AnyTool | ScriptTool
 
 
 @dataclass(slots=True)
@@ -118,6 +130,40 @@ class _Trace:
                 tool.parameters.check(key, value, where=where)
             what = f"argument {key!r} of step {name!r}"
             arguments[key] = self._constants.bind(value, what, where, pickling)
+        return self._place(name, tool, arguments, where, tool.outputs)
+
+    def call_script(self, script: ScriptTool, given: dict[str, Any]) -> Any:
+        """Record a step: results of steps are its inputs, plain values its parameters."""
+        where = places.of_call()
+        name = self._name(script, where)
+        inputs = {key: value for key, value in given.items() if contains_handle(value)}
+        parameters = {key: value for key, value in given.items() if key not in inputs}
+        for key, value in parameters.items():
+            if not is_plain(value):
+                raise InvalidDefinition(
+                    f"parameter {key!r} of step {name!r} is no JSON data, but "
+                    f"{type(value).__name__}; a script in any language must be able to read it.",
+                    where=where,
+                    hint="Make it in a step, and pass that step's result.",
+                )
+        arguments: dict[str, Binding] = {
+            "inputs": self._constants.bind(inputs, f"an input of step {name!r}", where),
+            "parameters": Value(parameters),
+            "args": Value(list(script.args)),
+        }
+        if script.output_files:
+            arguments["output_files"] = Value(dict(script.output_files))
+        return self._place(name, script, arguments, where, script.results)
+
+    def _place(
+        self,
+        name: str,
+        tool: AnyTool | ScriptTool,
+        arguments: Mapping[str, Binding],
+        where: str,
+        outputs: tuple[str, ...],
+    ) -> Any:
+        """Record the step; return its handle, or a named tuple of handles."""
         for handle in tool.placement.after:
             check_belongs(handle, self, self._pipeline.name)
         step = Step(
@@ -129,7 +175,10 @@ class _Trace:
             execution=tool.placement.execution,
         )
         self._placed[name] = _Placed(step=step, tool=tool)
-        return self._handles(step, tool)
+        made = [StepResult(step=name, output=output, where=where, trace=self) for output in outputs]
+        if len(made) == 1:
+            return made[0]
+        return namedtuple(f"{tool.name}_outputs".replace("-", "_"), outputs)(*made)
 
     def call_pipeline(
         self, pipeline: PipelineFunction[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -150,7 +199,7 @@ class _Trace:
         finally:
             self._scope = outer
 
-    def _name(self, tool: AnyTool, where: str) -> str:
+    def _name(self, tool: AnyTool | ScriptTool, where: str) -> str:
         if not tool.placement.step:
             name = self._scope.fresh(tool.name)
             while name in self._placed:  # an explicit name took it
@@ -164,15 +213,6 @@ class _Trace:
                 hint="Give one of them another name.",
             )
         return name
-
-    def _handles(self, step: Step, tool: AnyTool) -> Any:
-        made = [
-            StepResult(step=step.name, output=output, where=step.where, trace=self)
-            for output in tool.outputs
-        ]
-        if len(made) == 1:
-            return made[0]
-        return namedtuple(f"{tool.__name__}_outputs", tool.outputs)(*made)
 
     def check_not_empty(self) -> None:
         if not self._placed:
@@ -190,8 +230,23 @@ class _Trace:
 
     def traced(self, parameters: Mapping[str, Any], output: Binding | None) -> Traced:
         """Pin the tools to code, and check the whole."""
-        pinned = self._codes.pin(placed.tool for placed in self._placed.values())
-        records = {key: tool_record(tool, pinned.codes[key]) for key, tool in self._tools()}
+        functions = [tool for tool in self._tools() if isinstance(tool, ToolFunction)]
+        scripts = [tool for tool in self._tools() if isinstance(tool, ScriptTool)]
+        script_codes = {id(tool): self._codes.code_of_script(tool) for tool in scripts}
+        pinned = self._codes.pin(functions)
+        secrets: dict[str, str] = {}
+        records = {
+            id(tool): tool_record(tool, pinned.codes[id(tool)], self._around(tool, secrets))
+            for tool in functions
+        } | {
+            id(tool): script_record(
+                tool,
+                script_codes[id(tool)],
+                self._around(tool, secrets),
+                tool.outputs or self._taken_from(tool, output),
+            )
+            for tool in scripts
+        }
         tools = {tool.id: tool for tool in records.values()}
         steps = tuple(
             replace(placed.step, tool_id=records[id(placed.tool.original)].id)
@@ -203,12 +258,32 @@ class _Trace:
             pipeline=pipeline_record(definition, tuple(tools.values()), steps, output),
             parameters=parameters,
             blobs=self._constants.blobs | dict(pinned.blobs),
+            secrets=secrets,
             bundles=pinned.bundles,
             priority=definition.priority,
             fail_fast=definition.fail_fast,
         )
 
-    def _tools(self) -> Iterable[tuple[int, AnyTool]]:
+    def _tools(self) -> Iterable[AnyTool | ScriptTool]:
         return {
             id(placed.tool.original): placed.tool.original for placed in self._placed.values()
-        }.items()
+        }.values()
+
+    def _around(self, tool: AnyTool | ScriptTool, secrets: dict[str, str]) -> Around:
+        """What is around the tool; its secrets' values are added to those of the run."""
+        around = tool.surroundings.within(self._pipeline.surroundings)
+        variables = around.variables(f"{tool.name}/")
+        secrets.update(variables.values)
+        return Around(
+            environment=around.read_environment(),
+            variables=variables.plain,
+            secrets=variables.names,
+        )
+
+    def _taken_from(self, script: ScriptTool, output: Binding | None) -> tuple[str, ...]:
+        """The outputs of a script that somebody takes."""
+        steps = {name for name, placed in self._placed.items() if placed.tool.original is script}
+        bindings = [b for placed in self._placed.values() for b in placed.step.arguments.values()]
+        found = [leaf for b in (*bindings, *([output] if output else [])) for leaf in leaves(b)]
+        taken = any(isinstance(leaf, Output) and leaf.step in steps for leaf in found)
+        return script.results if taken else ()

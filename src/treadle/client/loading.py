@@ -1,4 +1,8 @@
-"""A pipeline's file becomes a submission: bundled here, loaded in a slot, never imported by us."""
+"""A pipeline's file becomes a submission.
+
+Python: bundled here, loaded in a slot, never imported by us. A pipeline file (YAML, JSON) is data:
+it is read here.
+"""
 
 import base64
 from collections.abc import Mapping
@@ -7,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from anyio import to_thread
 from blake3 import blake3
 
 from treadle.authoring.bundles import Bundle, bundle
 from treadle.client.uploads import upload, upload_bundle
 from treadle.client.values import job_error, no_result, own_error
-from treadle.errors import TreadleError
+from treadle.errors import InvalidRequest, TreadleError
 from treadle.model.bindings import DEFAULT_OUTPUT, Value
 from treadle.model.records import (
     Code,
@@ -27,7 +32,9 @@ from treadle.model.wire import from_wire
 
 if TYPE_CHECKING:
     from treadle.client.api import Api
+    from treadle.formats.native import Loaded
 
+DOCUMENTS = (".yaml", ".yml", ".json")
 LOADER = "treadle.authoring.loading:load_pipeline"
 TIMEOUT_SECONDS = 600.0
 
@@ -48,12 +55,64 @@ class FileRequest:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+def is_document(path: Path) -> bool:
+    """Whether the file is a pipeline file, not Python."""
+    return path.suffix.lower() in DOCUMENTS
+
+
+def read_document(request: FileRequest, bundled: "Bundle | None" = None) -> "Loaded":
+    """What a pipeline file says, checked; needs no server.
+
+    bundled: what its steps are to be pinned to; without it the result is only to be looked at.
+    Raises InvalidDefinition and InvalidParameters, with file, line and column.
+    """
+    from treadle.formats import native  # noqa: PLC0415 - yaml: only for such files
+
+    if request.pipeline is not None:
+        raise InvalidRequest(
+            f"{request.path} is a pipeline file: it holds one pipeline, which needs no name.",
+            hint=f"Leave :{request.pipeline} out.",
+        )
+    file = request.path.expanduser().absolute()
+    place = native.Place(file=file)
+    if bundled is not None:
+        place = native.Place(
+            file=file,
+            snapshot=bundled.digest,
+            folder=bundled.folder,
+            project_dir=str(bundled.project_dir),
+        )
+    return native.load(place, request.parameters, request.text_parameters)
+
+
 async def load(api: "Api", request: FileRequest) -> Submission:
     """The submission, with all that it names uploaded.
 
     Raises InvalidDefinition and InvalidParameters, with file and line.
     """
-    bundled = bundle(request.path)
+    if is_document(request.path):
+        return await _load_document(api, request)
+    return await _load_module(api, request)
+
+
+async def _load_document(api: "Api", request: FileRequest) -> Submission:
+    await to_thread.run_sync(read_document, request)  # its mistakes are told before all else
+    bundled = await to_thread.run_sync(bundle, request.path)
+    loaded = await to_thread.run_sync(read_document, request, bundled)
+    await upload_bundle(api, bundled)
+    return Submission(
+        pipeline=loaded.pipeline,
+        parameters=loaded.parameters,
+        priority=loaded.priority if request.priority is None else request.priority,
+        fail_fast=loaded.fail_fast if request.fail_fast is None else request.fail_fast,
+        labels=request.labels,
+        source=bundled.source,
+        secrets=loaded.secrets,
+    )
+
+
+async def _load_module(api: "Api", request: FileRequest) -> Submission:
+    bundled = await to_thread.run_sync(bundle, request.path)
     await upload_bundle(api, bundled)
     job = await api.call(_loader(bundled), _arguments(bundled, request), priority=1_000_000)
     ended = (await api.job_ended(job.id)).job
@@ -71,6 +130,8 @@ async def load(api: "Api", request: FileRequest) -> Submission:
         priority=told["priority"] if request.priority is None else request.priority,
         fail_fast=told["fail_fast"] if request.fail_fast is None else request.fail_fast,
         labels=request.labels,
+        source=bundled.source,
+        secrets=told["secrets"],
     )
 
 
@@ -80,6 +141,7 @@ def _loader(bundled: Bundle) -> Tool:
         digest=bundled.digest,
         entry=LOADER,
         project_dir=str(bundled.project_dir),
+        folder=bundled.folder,
     )
     version = blake3(f"{code}".encode()).hexdigest()[:16]
     return Tool(
@@ -97,10 +159,15 @@ def _arguments(bundled: Bundle, request: FileRequest) -> dict[str, Value]:
         "module": Value(bundled.module),
         "pipeline": Value(request.pipeline),
         "parameters": Value(dict(request.parameters)),
-        "digest": Value(bundled.digest),
-        "project_dir": Value(str(bundled.project_dir)),
         "text_parameters": Value(dict(request.text_parameters)),
-        "shown_dir": Value(str(bundled.root)),
+        "bundle": Value(
+            {
+                "digest": bundled.digest,
+                "project_dir": str(bundled.project_dir),
+                "folder": bundled.folder,
+                "shown_dir": str(bundled.root / bundled.folder),
+            }
+        ),
     }
 
 

@@ -28,7 +28,27 @@ class ExecutionOptions(TypedDict, total=False):
     grace: Duration  #: between SIGTERM and SIGKILL
 
 
-class ToolOptions(ExecutionOptions, total=False):
+class SurroundingOptions(TypedDict, total=False):
+    """What the process of a tool finds around it."""
+
+    env: Mapping[str, str]  #: environment variables; those whose names look secret stay so
+    environment: str | Mapping[str, Any]  #: interpreter and packages: see docs/how-to/environments
+
+
+class CommandOptions(ExecutionOptions, SurroundingOptions, total=False):
+    """All that treadle.command takes besides what to run."""
+
+    name: str
+    outputs: Iterable[str] | Mapping[str, str]  #: names, or name -> file to write
+
+
+class ScriptOptions(CommandOptions, total=False):
+    """All that treadle.script takes besides the script."""
+
+    args: Iterable[str]
+
+
+class ToolOptions(ExecutionOptions, SurroundingOptions, total=False):
     """All that @tool takes."""
 
     name: str

@@ -4,10 +4,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-
-import aiosql
 
 from treadle.errors import NotFound, StaleMove
 from treadle.interfaces import Capacity, RunFilter
@@ -33,11 +30,8 @@ from treadle.model.states import (
     advance_run,
 )
 from treadle.storage.ledger import rows
+from treadle.storage.ledger.upkeep import LAST, QUERIES, Upkeep
 
-QUERIES: Any = aiosql.from_path(
-    Path(__file__).with_name("sql"), "sqlite3", mandatory_parameters=False
-)
-LAST = "\x7f"  #: sorts behind every id
 SQL: dict[str, str] = {  # for what every step of every run does: aiosql's own calls cost more
     name: getattr(QUERIES, name).sql
     for name in (
@@ -64,11 +58,11 @@ _MOVES = {  # the frequent ones set only what they change
 _KINDS = {event: f"job.{event}" for event in JobEvent}
 
 
-class SqliteBooks:
+class SqliteBooks(Upkeep):
     """interfaces.Books on SQLite."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+        super().__init__(connection)
         self._tools: dict[str, Tool] = {}  # read before; a definition never changes
         self._numbers: dict[str, int] = {}  # stream -> number of its last event
 
@@ -424,6 +418,10 @@ class SqliteBooks:
             },
         )
 
+    def delete_unused_definitions(self, moment: datetime) -> None:
+        super().delete_unused_definitions(moment)
+        self._tools.clear()
+
     def rolled_back(self) -> None:
         """What was counted in memory may not have come to pass."""
         self._numbers.clear()
@@ -435,36 +433,6 @@ class SqliteBooks:
         else:
             found = QUERIES.events_of_stream(self._db, stream=stream, after=after, limit=limit)
         return [rows.event(row) for row in found]
-
-    # upkeep
-
-    def add_owner(self, owner: str, pid: int, at: datetime) -> None:
-        QUERIES.add_owner(self._db, id=owner, pid=pid, at=at.timestamp())
-
-    def ids_from(self, prefix: str, limit: int) -> list[str]:
-        found = QUERIES.ids_from(self._db, prefix=prefix, upper=prefix + LAST, limit=limit)
-        return [row["id"] for row in found]
-
-    def latest_run(self) -> str | None:
-        found: str | None = QUERIES.latest_run(self._db)[0]
-        return found
-
-    def referenced_digests(self) -> set[str]:
-        return {row["digest"] for row in QUERIES.referenced_digests(self._db)}
-
-    def known_streams(self) -> set[str]:
-        return {row["id"] for row in QUERIES.known_streams(self._db)}
-
-    def known_jobs(self) -> set[str]:
-        return {row["id"] for row in QUERIES.known_jobs(self._db)}
-
-    def known_snapshots(self) -> set[str]:
-        return {row["code_digest"] for row in QUERIES.known_snapshots(self._db)}
-
-    def delete_unused_definitions(self, moment: datetime) -> None:
-        QUERIES.delete_unused_tools(self._db, moment=moment.timestamp())
-        QUERIES.delete_unused_snapshots(self._db, moment=moment.timestamp())
-        self._tools.clear()
 
 
 def _blobs_in(arguments: Arguments) -> set[str]:
