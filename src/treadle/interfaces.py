@@ -26,6 +26,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
 from treadle.model.bindings import Arguments
+from treadle.model.groups import Group
 from treadle.model.orders import AttemptKey, Note, Order, Report
 from treadle.model.records import Attempt, Event, Job, Metric, Pipeline, Run, Tool
 from treadle.model.refs import Ref
@@ -225,6 +226,10 @@ class Books(Protocol):
         """A page of the list, newest first. Lists leave out each run's `output`."""
         ...
 
+    def groups(self, *, before: str | None = None, limit: int = 50) -> list[Group]:
+        """A page of the groups of runs, newest first. before: a group's `newest`."""
+        ...
+
     def unfinished_runs(self) -> list[Run]: ...
     def waiting_runs(self, pipeline: str, limit: int) -> list[Run]:
         """Those that a limit holds back, in the order in which they may go."""
@@ -300,6 +305,10 @@ class Books(Protocol):
 
     def add_metrics(self, metrics: Sequence[Metric]) -> None: ...
     def metrics_of(self, run_or_job_id: str, after: int = 0) -> list[Metric]: ...
+    def last_metrics_of(self, run_id: str) -> list[Metric]:
+        """The last value of each metric of each job, in the order of the steps."""
+        ...
+
     def set_progress(self, job_id: str, done: float, total: float | None) -> None: ...
     def attempts_of(self, job_id: str) -> list[Attempt]:
         """In order; the one under way last."""

@@ -297,3 +297,46 @@ def test_runs_that_a_limit_holds_back_go_by_priority(ledger):
         active.id,
         *(r.id for r in held),
     }
+
+
+def test_groups_are_counted_by_state_the_newest_first(ledger):
+    # Given two groups, and a run of the first that failed and was retried
+    failed = {"state": RunState.FAILED, "ended_at": NOW}
+    with_run(ledger, labels={"group": "a"}, state=RunState.COMPLETED, ended_at=NOW)
+    old, _ = with_run(ledger, labels={"group": "a"}, **failed)
+    with_run(ledger, labels={"group": "b", "other": "x"})
+    newest, _ = with_run(ledger, labels={"group": "a"}, retry_of=old.id)
+    with_run(ledger, labels={"name": "without a group"})
+
+    # When they are listed
+    first, second = ledger.read(lambda books: books.groups())
+
+    # Then the retried run counts as its retry alone
+    assert (first.name, first.newest, first.pipelines) == ("a", newest.id, ("sample",))
+    assert first.states == {"completed": 1, "running": 1}
+    assert (first.runs, first.ended, first.ended_at) == (2, 1, None)
+    assert (second.name, second.states) == ("b", {"running": 1})
+    assert ledger.read(lambda books: books.groups(limit=1)) == [first]
+    assert ledger.read(lambda books: books.groups(before=first.newest)) == [second]
+
+
+def test_the_last_metrics_of_a_run_come_in_the_order_of_its_steps(ledger):
+    _, (first, second) = with_run(
+        ledger, a_job("queued", step="first"), a_job("queued", step="second")
+    )
+
+    def metric(job, name, value, attempt=1):
+        return Metric(job_id=job.id, attempt=attempt, name=name, value=value, step=None, at=NOW)
+
+    ledger.write_now(
+        lambda books: books.add_metrics(
+            [
+                metric(second, "loss", 1.0),
+                metric(second, "loss", 2.0),
+                metric(first, "loss", 3.0),
+                metric(first, "accuracy", 4.0, attempt=2),
+            ]
+        )
+    )
+    found = ledger.read(lambda books: books.last_metrics_of(first.run_id))
+    assert [(m.name, m.value) for m in found] == [("loss", 3.0), ("accuracy", 4.0), ("loss", 2.0)]

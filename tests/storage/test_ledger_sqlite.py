@@ -68,6 +68,21 @@ def test_lists_use_an_index_and_sort_nothing(path, name):
     assert not [line for line in plan if re.match(r"SCAN (?!runs$)(?!.*USING)", line)], plan
 
 
+def test_groups_and_last_metrics_are_found_by_index(path):
+    SqliteLedger(path).close()
+    db = sqlite3.connect(path)
+    for name in ("groups", "last_metrics_of_run"):
+        sql = getattr(QUERIES, name).sql
+        names = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
+        plan = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + sql, names)]
+        of_tables = [
+            line for line in plan if re.search(r"\b(run_labels|runs|jobs|metrics)\b", line)
+        ]
+        assert of_tables
+        assert not [line for line in of_tables if not line.startswith("SEARCH")], plan
+    db.close()
+
+
 def test_a_ledger_of_a_newer_release_is_refused(path):
     SqliteLedger(path).close()
     db = sqlite3.connect(path)

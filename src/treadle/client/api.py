@@ -4,6 +4,7 @@ import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -11,6 +12,7 @@ from treadle.client.link import Link
 from treadle.client.wire import Wire
 from treadle.model import bindings
 from treadle.model.bindings import Arguments
+from treadle.model.groups import Group
 from treadle.model.records import Attempt, Event, Job, Metric, Run, Submission, Tool
 from treadle.model.refs import Ref
 from treadle.model.states import JOB_ENDS, RUN_ENDS
@@ -36,6 +38,14 @@ class JobDetail:
     job: Job
     outputs: Mapping[str, Ref]
     attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupDetail:
+    """The runs of a group, oldest first, and their jobs that are under way."""
+
+    runs: tuple[Run, ...]
+    active: tuple[Job, ...]
 
 
 class Api:
@@ -184,8 +194,21 @@ class Api:
     async def delete(self, run_id: str) -> None:
         await self.wire.request("DELETE", f"/runs/{run_id}", repeatable=False)
 
-    async def metrics(self, run_id: str) -> list[Metric]:
-        wire = await self.wire.get(f"/runs/{run_id}/metrics")
+    async def groups(self, **query: Any) -> tuple[list[Group], str | None]:
+        """A page of the groups, newest first, and the cursor of the next."""
+        wire = await self.wire.get("/groups", **query)
+        return [from_wire(Group, each) for each in wire["groups"]], wire["next"]
+
+    async def group(self, name: str) -> GroupDetail:
+        wire = await self.wire.get(f"/groups/{quote(name, safe='')}")
+        return GroupDetail(
+            runs=tuple(_run(each) for each in wire["runs"]),
+            active=tuple(from_wire(Job, each) for each in wire["active"]),
+        )
+
+    async def metrics(self, run_id: str, *, last: bool = False) -> list[Metric]:
+        """All that was logged, in order; or the last values, in the order of the steps."""
+        wire = await self.wire.get(f"/runs/{run_id}/metrics", last=last or None)
         return [
             from_wire(Metric, each | {"value": float(each["value"])}) for each in wire["metrics"]
         ]

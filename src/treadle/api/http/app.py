@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from treadle.api.http import blobs, calls, events, gc, health, jobs, runs, snapshots
+from treadle.api.http import blobs, calls, events, gc, groups, health, jobs, runs, snapshots
 from treadle.api.http.gate import Gate
 from treadle.api.http.rules import PREFIX
 from treadle.api.http.state import House
@@ -27,6 +27,8 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PREFIX}/runs/{{id}}/retry", runs.retry_run, methods=["POST"]),
     Route(f"{PREFIX}/runs/{{id}}/events", events.get_events, methods=["GET"]),
     Route(f"{PREFIX}/runs/{{id}}/metrics", runs.get_metrics, methods=["GET"]),
+    Route(f"{PREFIX}/groups", groups.list_groups, methods=["GET"]),
+    Route(f"{PREFIX}/groups/{{name:path}}", groups.get_group, methods=["GET"]),
     Route(f"{PREFIX}/gc", gc.post_gc, methods=["POST"]),
 ]
 

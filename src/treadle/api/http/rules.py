@@ -44,6 +44,8 @@ RULES: dict[tuple[str, str], Rule] = {
     ("POST", f"{PREFIX}/runs/{{id}}/retry"): RUN,
     ("GET", f"{PREFIX}/runs/{{id}}/events"): READ,
     ("GET", f"{PREFIX}/runs/{{id}}/metrics"): READ,
+    ("GET", f"{PREFIX}/groups"): READ,
+    ("GET", f"{PREFIX}/groups/{{name:path}}"): READ,
     ("POST", f"{PREFIX}/gc"): ADMIN,
 }
 

@@ -11,9 +11,9 @@ from treadle.api.http.rules import PREFIX
 from treadle.api.http.state import house_of, scheduler_of
 from treadle.api.http.waiting import until_ended
 from treadle.errors import InvalidRequest
-from treadle.interfaces import RunFilter
+from treadle.interfaces import Books, RunFilter
 from treadle.model.graph import nearest
-from treadle.model.records import Run, Submission
+from treadle.model.records import Metric, Run, Submission
 from treadle.model.states import RunState
 from treadle.model.wire import from_wire
 
@@ -108,8 +108,14 @@ async def delete_run(request: Request) -> Response:
 
 
 async def get_metrics(request: Request) -> Response:
-    """GET /runs/{id}/metrics"""
-    query(request)
+    """GET /runs/{id}/metrics?last=: all that was logged, in order; with last=true only the last
+    value of each metric of each job, in the order of the steps."""
+    only_last = switch(query(request, "last"), "last", default=False)
     ledger, run_id = house_of(request).ledger, whole_id(request, "run")
-    metrics = ledger.read(lambda books: (books.run(run_id), books.metrics_of(run_id)))[1]
+
+    def look(books: Books) -> list[Metric]:
+        books.run(run_id)
+        return books.last_metrics_of(run_id) if only_last else books.metrics_of(run_id)
+
+    metrics = ledger.read(look)
     return json_response({"metrics": [metric_body(metric) for metric in metrics]})

@@ -9,6 +9,7 @@ from typing import Any
 from treadle.errors import NotFound, StaleMove
 from treadle.interfaces import Capacity, RunFilter
 from treadle.model.bindings import Arguments, Stored, leaves
+from treadle.model.groups import Group
 from treadle.model.orders import Report
 from treadle.model.records import (
     Attempt,
@@ -159,6 +160,10 @@ class SqliteBooks(Upkeep):
         for label in QUERIES.labels_between(self._db, oldest=min(ids), newest=max(ids)):
             labels.setdefault(label["run_id"], {})[label["key"]] = label["value"]
         return [rows.run(row, labels.get(row["id"], {})) for row in found]
+
+    def groups(self, *, before: str | None = None, limit: int = 50) -> list[Group]:
+        found = QUERIES.groups(self._db, before=before or LAST, limit=limit)
+        return rows.groups(found)
 
     def unfinished_runs(self) -> list[Run]:
         return self._with_labels(list(QUERIES.unfinished_runs(self._db)))
@@ -387,6 +392,10 @@ class SqliteBooks(Upkeep):
             found = QUERIES.metrics_of_run(self._db, run_id=run_or_job_id, after=after)
         else:
             found = QUERIES.metrics_of_job(self._db, job_id=run_or_job_id, after=after)
+        return [rows.metric(row) for row in found]
+
+    def last_metrics_of(self, run_id: str) -> list[Metric]:
+        found = QUERIES.last_metrics_of_run(self._db, run_id=run_id)
         return [rows.metric(row) for row in found]
 
     def set_progress(self, job_id: str, done: float, total: float | None) -> None:

@@ -1,8 +1,10 @@
 """Rows to records and back; the one place that knows both."""
 
 import functools
+import itertools
 import sqlite3
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,6 +12,7 @@ import msgspec
 
 from treadle.model import bindings
 from treadle.model.bindings import Arguments
+from treadle.model.groups import Group
 from treadle.model.orders import execution_from_wire, failure_from_wire
 from treadle.model.records import (
     Attempt,
@@ -23,7 +26,7 @@ from treadle.model.records import (
     Tool,
 )
 from treadle.model.refs import Ref
-from treadle.model.states import JobState, RunState
+from treadle.model.states import RUN_ENDS, JobState, RunState
 from treadle.model.wire import from_wire, to_wire
 
 _encoder = msgspec.json.Encoder()
@@ -276,4 +279,27 @@ def metric(row: sqlite3.Row) -> Metric:
         step=row["step"],
         at=_moment(row["at"]),
         id=row["id"],
+    )
+
+
+def groups(found: Iterable[sqlite3.Row]) -> list[Group]:
+    """Groups of their rows by state and pipeline, which follow each other."""
+    made = []
+    for newest, parts in itertools.groupby(found, key=lambda row: row["newest"]):
+        made.append(_group(newest, list(parts)))
+    return made
+
+
+def _group(newest: str, parts: Sequence[sqlite3.Row]) -> Group:
+    states: Counter[str] = Counter()
+    for part in parts:
+        states[part["state"]] += part["runs"]
+    ends = [part["ended_at"] for part in parts]
+    return Group(
+        name=parts[0]["name"],
+        newest=newest,
+        pipelines=tuple(dict.fromkeys(part["pipeline"] for part in parts)),
+        states=dict(states),
+        created_at=_moment(min(part["created_at"] for part in parts)),
+        ended_at=_moment(max(ends)) if all(s in RUN_ENDS for s in states) else None,
     )

@@ -19,6 +19,14 @@ VALUES (:job_id, :attempt, :name, :step, :value, :at);
 SELECT metrics.* FROM jobs JOIN metrics ON metrics.job_id = jobs.id
  WHERE jobs.run_id = :run_id AND metrics.id > :after ORDER BY metrics.id;
 
+-- name: last_metrics_of_run
+-- The last value of each metric of each job, in the order of the steps. (SQLite takes the other
+-- columns from the row of the maximum.)
+SELECT metrics.*, max(metrics.id) AS latest
+  FROM jobs JOIN metrics ON metrics.job_id = jobs.id
+ WHERE jobs.run_id = :run_id
+ GROUP BY jobs.position, metrics.name ORDER BY jobs.position, latest;
+
 -- name: metrics_of_job
 SELECT * FROM metrics WHERE job_id = :job_id AND id > :after ORDER BY id;
 

@@ -60,6 +60,34 @@ SELECT runs.*, parameters, NULL AS output, source FROM run_labels
    AND (:pipeline IS NULL OR runs.pipeline = :pipeline)
  ORDER BY run_labels.run_id DESC LIMIT :limit;
 
+-- name: groups
+-- Runs by the value of their label `group`, counted by state; the newest groups first. The names are
+-- found one by one in the index, not by reading every label. A run that was retried does not count.
+WITH RECURSIVE
+names (name) AS (
+  SELECT min(value) FROM run_labels WHERE key = 'group'
+  UNION ALL
+  SELECT (SELECT min(value) FROM run_labels WHERE key = 'group' AND value > names.name)
+    FROM names WHERE names.name IS NOT NULL
+),
+page (name, newest) AS (
+  SELECT name,
+         (SELECT max(run_id) FROM run_labels WHERE key = 'group' AND value = names.name) AS newest
+    FROM names WHERE name IS NOT NULL AND newest < :before ORDER BY newest DESC LIMIT :limit
+),
+members AS MATERIALIZED (
+  SELECT page.name, page.newest, runs.id, runs.state, runs.pipeline, runs.created_at,
+         runs.ended_at, runs.retry_of
+    FROM page
+    JOIN run_labels ON run_labels.key = 'group' AND run_labels.value = page.name
+    JOIN runs ON runs.id = run_labels.run_id
+)
+SELECT name, newest, state, pipeline, count(*) AS runs, min(created_at) AS created_at,
+       max(ended_at) AS ended_at
+  FROM members
+ WHERE id NOT IN (SELECT retry_of FROM members WHERE retry_of IS NOT NULL)
+ GROUP BY newest, name, state, pipeline ORDER BY newest DESC, min(id);
+
 -- name: ended_runs_before
 -- Ended runs older than the given moment, oldest first.
 SELECT id FROM runs WHERE ended_at < :moment ORDER BY ended_at, id LIMIT :limit;

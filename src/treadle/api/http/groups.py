@@ -1,0 +1,53 @@
+"""Groups: runs that share the label `group`."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from treadle.api.http.asked import query, whole
+from treadle.api.http.encode import json_response, run_body
+from treadle.api.http.runs import LARGEST_PAGE, PAGE
+from treadle.api.http.state import house_of
+from treadle.errors import NotFound
+from treadle.interfaces import Books, RunFilter
+from treadle.model.graph import nearest
+from treadle.model.groups import GROUP
+from treadle.model.records import Job, Run
+
+NEAR = 200  #: newest groups among which a misspelt one is looked for
+
+
+async def list_groups(request: Request) -> Response:
+    """GET /groups?before=&limit=: the newest first, with how many runs are in which state."""
+    values = query(request, "before", "limit")
+    limit = max(1, whole(values, "limit", PAGE, most=LARGEST_PAGE))
+    before = values.get("before") or None
+    found = house_of(request).ledger.read(lambda books: books.groups(before=before, limit=limit))
+    following = found[-1].newest if len(found) == limit else None
+    return json_response({"groups": found, "next": following})
+
+
+async def get_group(request: Request) -> Response:
+    """GET /groups/{name}: its runs, oldest first, and those of their jobs that are under way."""
+    query(request)
+    name: str = request.path_params["name"]
+
+    def look(books: Books) -> tuple[list[Run], list[Job]]:
+        runs = _members(books, name)
+        ids = {run.id for run in runs}
+        return runs, [job for job in books.leased_jobs() if job.run_id in ids]
+
+    runs, active = house_of(request).ledger.read(look)
+    return json_response({"runs": [run_body(run) for run in runs], "active": active})
+
+
+def _members(books: Books, name: str) -> list[Run]:
+    found: list[Run] = []
+    before: str | None = None
+    while page := books.runs(RunFilter(label=(GROUP, name), before=before, limit=LARGEST_PAGE)):
+        found += page
+        before = page[-1].id
+    if not found:
+        names = [group.name for group in books.groups(limit=NEAR)]
+        hint = nearest(name, names) or "`treadle ps --group` lists the groups."
+        raise NotFound(f"There is no group {name!r}.", hint=hint)
+    return found[::-1]
