@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from treadle.errors import InvalidRequest, NotFound
 from treadle.model.bindings import Arguments
 from treadle.model.graph import nearest
-from treadle.model.records import Event, Job, Metric, Run
+from treadle.model.records import Event, Job, Metric, Run, Submission
 from treadle.model.refs import Ref
 from treadle.server import settings as settings_room
 from treadle.server.settings import Settings
@@ -95,6 +95,10 @@ class Door:
 
     def submit_file(self, file: Path, pipeline: str | None, **options: Any) -> Run:
         return self._client.submit_file(file, pipeline, **options).record
+
+    def load_file(self, file: Path, pipeline: str | None, **options: Any) -> Submission:
+        """What `submit_file` would submit."""
+        return self._client.load_file(file, pipeline, **options)
 
     def find(self, asked: str) -> Run:
         """The run of an id, of its unique beginning, or the newest (@last).

@@ -17,11 +17,18 @@ from treadle.model.graph import nearest
 from treadle.model.records import Run
 from treadle.server.settings import Settings
 
+PIPELINE_FILES = ("treadle.yaml", "treadle.yml", "treadle.json")
+
 
 def run(  # noqa: PLR0913 - one for each option of the command
     target: Annotated[
-        str, typer.Argument(metavar="FILE[:PIPELINE]", help="A Python file with a pipeline in it.")
-    ],
+        str,
+        typer.Argument(
+            metavar="FILE[:PIPELINE]",
+            help="A pipeline file (YAML, JSON), or a Python file with a pipeline in it.",
+            show_default="treadle.yaml",
+        ),
+    ] = ".",
     param: Annotated[
         list[str] | None,
         typer.Option(
@@ -148,21 +155,34 @@ def _tell_end(door: Door, outcome: Outcome, settings: Settings, as_json: bool) -
 
 
 def find_target(target: str) -> tuple[Path, str | None]:
-    """(file, pipeline's name) of FILE[:PIPELINE].
+    """(file, pipeline's name) of FILE[:PIPELINE]; of a folder, its pipeline file.
 
     Raises NotFound with the nearest file names.
     """
-    if Path(target).is_file():
+    if Path(target).is_dir():
+        return _file_of_folder(Path(target)), None
+    if Path(target).exists():
         return Path(target), None
     file, colon, pipeline = target.rpartition(":")
     if colon and Path(file).is_file():
         return Path(file), pipeline or None
     wanted = Path(file if colon and pipeline.isidentifier() else target)
-    if wanted.is_dir():
-        found = [str(each) for each in sorted(wanted.glob("*.py"))[:5]]
-        hint = f"Name the file, for instance {', '.join(found)}." if found else ""
-        raise NotFound(f"{wanted} is a folder, not a file with a pipeline.", hint=hint)
     raise NotFound(f"There is no file {wanted}.", hint=_nearest_file(wanted))
+
+
+def _file_of_folder(folder: Path) -> Path:
+    found = [folder / name for name in PIPELINE_FILES if (folder / name).is_file()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = " and ".join(file.name for file in found)
+        raise InvalidRequest(f"There are {names} in {folder.absolute()}.", hint="Say which one.")
+    others = [str(each) for each in sorted(folder.glob("*.py"))[:5]]
+    hint = f"Name a file, for instance {', '.join(others)}." if others else ""
+    raise NotFound(
+        f"There is no {PIPELINE_FILES[0]} in {folder.absolute()}.",
+        hint=hint or "`treadle init` makes a small project.",
+    )
 
 
 def _nearest_file(wanted: Path) -> str:

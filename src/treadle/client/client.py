@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from treadle.authoring import PipelineFunction
     from treadle.authoring.tracing import Traced
     from treadle.client.api import Api
+    from treadle.client.loading import FileRequest
 
 
 class Client(AbstractContextManager["Client"]):
@@ -75,15 +76,26 @@ class Client(AbstractContextManager["Client"]):
         options: parameters, text_parameters (as typed on a command line), priority, fail_fast,
         labels. Raises InvalidDefinition or InvalidParameters, with file and line.
         """
-        from treadle.client.loading import FileRequest, load  # noqa: PLC0415 - msgspec, blake3
+        from treadle.client.loading import load  # noqa: PLC0415 - msgspec, blake3
 
-        given = {name: value for name, value in options.items() if value is not None}
-        request = FileRequest(path=Path(path), pipeline=pipeline, **given)
+        request = _file_request(path, pipeline, options)
 
         async def send(api: "Api") -> RunRecord:
             return await api.submit(await load(api, request))
 
         return Run(self.door, self.door(send))
+
+    def load_file(
+        self, path: Path | str, pipeline: str | None = None, **options: Any
+    ) -> Submission:
+        """The submission that `submit_file` would send, all that it names uploaded; nothing runs.
+
+        Options as for submit_file.
+        """
+        from treadle.client.loading import load  # noqa: PLC0415 - msgspec, blake3
+
+        request = _file_request(path, pipeline, options)
+        return self.door(lambda api: load(api, request))
 
     def run_file(self, path: Path | str, pipeline: str | None = None, **options: Any) -> Run:
         """Run a pipeline in a file and wait for its end. Options as for submit_file."""
@@ -144,6 +156,13 @@ class Client(AbstractContextManager["Client"]):
 
     def __repr__(self) -> str:
         return f"<treadle client of {self.link!r}>"
+
+
+def _file_request(path: Path | str, pipeline: str | None, options: Any) -> "FileRequest":
+    from treadle.client.loading import FileRequest  # noqa: PLC0415 - msgspec, blake3
+
+    given = {name: value for name, value in options.items() if value is not None}
+    return FileRequest(path=Path(path), pipeline=pipeline, **given)
 
 
 def _without(blobs: Mapping[str, bytes], known: set[str]) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ it is read here.
 """
 
 import base64
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from treadle.formats.native import Loaded
 
 DOCUMENTS = (".yaml", ".yml", ".json")
+log = logging.getLogger(__name__)
 LOADER = "treadle.authoring.loading:load_pipeline"
 TIMEOUT_SECONDS = 600.0
 
@@ -99,6 +101,8 @@ async def _load_document(api: "Api", request: FileRequest) -> Submission:
     await to_thread.run_sync(read_document, request)  # its mistakes are told before all else
     bundled = await to_thread.run_sync(bundle, request.path)
     loaded = await to_thread.run_sync(read_document, request, bundled)
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
     await upload_bundle(api, bundled)
     return Submission(
         pipeline=loaded.pipeline,
