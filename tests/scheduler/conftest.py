@@ -19,7 +19,7 @@ class Desk:
         self.ledger = SqliteLedger(":memory:")
         self.blobs = MemoryBlobs()
         self.logs = LogStore(directory / "logs")
-        self.scratch = directory / "scratch"
+        self.scratch, self.key = directory / "scratch", directory / "secrets.key"
         self.clock, self.owners = clock, 0
 
     @asynccontextmanager
@@ -34,7 +34,7 @@ class Desk:
             blobs="",
             scratch=str(self.scratch),
             output_limit_bytes=1000,
-            seal=FileSeal(self.scratch / "secrets.key"),
+            seal=FileSeal(self.key),
         )
         scheduler = Scheduler(stores, engine or MemoryEngine(), site, clock=clock or self.clock)
         async with anyio.create_task_group() as tasks:
