@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from treadle.authoring import pipeline, tool
+    from treadle.authoring import command, pipeline, script, tool
     from treadle.client import Run
     from treadle.errors import JobError, TreadleError, WorkerDied
     from treadle.server.embedded import local
@@ -21,11 +21,13 @@ _HOMES = {
     "TreadleError": "errors",
     "WorkerDied": "errors",
     "attempt_number": "step",
+    "command": "authoring",
     "local": "server.embedded",
     "log_metric": "step",
     "pipeline": "authoring",
     "progress": "step",
     "scratch_dir": "step",
+    "script": "authoring",
     "tool": "authoring",
 }
 
@@ -36,11 +38,13 @@ __all__ = [
     "WorkerDied",
     "__version__",
     "attempt_number",
+    "command",
     "local",
     "log_metric",
     "pipeline",
     "progress",
     "scratch_dir",
+    "script",
     "tool",
 ]
 
