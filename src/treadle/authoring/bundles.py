@@ -15,8 +15,8 @@ from pathlib import Path
 from blake3 import blake3
 
 from treadle.authoring import places
-from treadle.authoring.parsing import parsed
 from treadle.errors import InvalidDefinition, TooLarge
+from treadle.model.parsing import parsed
 from treadle.model.records import Source
 
 SUFFIXES = (*importlib.machinery.SOURCE_SUFFIXES, *importlib.machinery.EXTENSION_SUFFIXES)

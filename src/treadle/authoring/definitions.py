@@ -2,16 +2,15 @@
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, TypedDict
 
 from treadle.authoring.pipelines import PipelineFunction
 from treadle.authoring.scripts import ScriptTool
 from treadle.authoring.signatures import Parameters, as_json
 from treadle.authoring.tools import ToolFunction
-from treadle.authoring.versions import hash_of, version_of
-from treadle.model import wire
+from treadle.authoring.versions import version_of
 from treadle.model.bindings import Binding
+from treadle.model.identity import hash_of, identified
 from treadle.model.records import Code, Environment, Pipeline, Step, Tool
 
 
@@ -54,11 +53,6 @@ def script_record(tool: ScriptTool, code: Code, around: Around, outputs: tuple[s
             **around,
         )
     )
-
-
-def identified(tool: Tool) -> Tool:
-    """The tool with its id, a hash of the whole definition."""
-    return replace(tool, id=f"tool_{hash_of(wire.to_wire(tool))[:24]}")
 
 
 def pipeline_record(

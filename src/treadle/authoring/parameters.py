@@ -1,56 +1,22 @@
 """Parameters given as text (`-p test_size=0.25`), read by the types that the schema allows."""
 
 import inspect
-import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from treadle.authoring.signatures import Parameters
-from treadle.errors import InvalidParameters
-from treadle.model.graph import nearest
-
-Schema = Mapping[str, Any]
-_TYPES: dict[type, str] = {
-    str: "string",
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    type(None): "null",
-    list: "array",
-    dict: "object",
-}
+from treadle.model.text_parameters import Schema, read_texts
 
 
 def from_text(
     of: Schema | Callable[..., Any], text: Mapping[str, str], *, where: str = ""
 ) -> dict[str, Any]:
-    """The values that the texts stand for: text stays where text is allowed, the rest is JSON.
+    """The values that the texts stand for.
 
     of: a schema of parameters, or the function (tool, pipeline) that has them.
     Raises InvalidParameters for an unknown name, or text that cannot be read as what is wanted.
     """
-    schema = of if isinstance(of, Mapping) else _schema_of(of)
-    owner = schema.get("title", "")
-    properties = schema.get("properties", {})
-    values = {}
-    for name, given in text.items():
-        if name not in properties and not schema.get("additionalProperties", False):
-            raise InvalidParameters(
-                f"{owner}({name}=...): there is no such parameter.",
-                where=where,
-                hint=nearest(name, properties)
-                or f"It takes: {', '.join(properties) or 'nothing'}.",
-            )
-        allowed = _allowed(properties.get(name, {}), schema.get("$defs", {}))
-        try:
-            values[name] = _read(given, allowed)
-        except ValueError:
-            raise InvalidParameters(
-                f"{owner}({name}=...): expected {' or '.join(sorted(allowed))}, got {given!r}",
-                where=where,
-                hint="Text that is no string is read as JSON: 3, 0.25, true, [1, 2], null.",
-            ) from None
-    return values
+    return read_texts(of if isinstance(of, Mapping) else _schema_of(of), text, where=where)
 
 
 def _schema_of(function: Callable[..., Any]) -> Schema:
@@ -58,49 +24,3 @@ def _schema_of(function: Callable[..., Any]) -> Schema:
     if isinstance(parameters, Parameters):
         return parameters.schema
     return Parameters.of(inspect.unwrap(function), getattr(function, "__name__", "")).schema
-
-
-def _read(text: str, allowed: set[str]) -> Any:
-    if "string" in allowed and allowed <= {"string", "null"}:
-        return text
-    try:
-        value = json.loads(text)
-    except ValueError:
-        if "string" in allowed or not allowed:
-            return text
-        raise
-    if allowed and _TYPES[type(value)] not in _with_integers(allowed):
-        if "string" in allowed:
-            return text
-        raise ValueError(text)
-    return value
-
-
-def _with_integers(allowed: set[str]) -> set[str]:
-    return allowed | {"integer"} if "number" in allowed else allowed
-
-
-def _allowed(schema: Schema, definitions: Schema) -> set[str]:
-    """JSON's names of the types that a value may have; empty = any."""
-    found: set[str] = set()
-    for alternative in _alternatives(schema, definitions):
-        if "enum" in alternative or "const" in alternative:
-            choices = alternative.get("enum", [alternative.get("const")])
-            found |= {_TYPES[type(choice)] for choice in choices}
-        elif "type" in alternative:
-            kinds = alternative["type"]
-            found |= {kinds} if isinstance(kinds, str) else set(kinds)
-        else:  # anything; a text default says that text is meant
-            return {"string"} if isinstance(schema.get("default"), str) else set()
-    return found
-
-
-def _alternatives(schema: Schema, definitions: Schema) -> Iterator[Schema]:
-    if "$ref" in schema:
-        name = schema["$ref"].rpartition("/")[2]
-        yield from _alternatives(definitions.get(name, {}), definitions)
-    elif "anyOf" in schema:
-        for alternative in schema["anyOf"]:
-            yield from _alternatives(alternative, definitions)
-    else:
-        yield schema

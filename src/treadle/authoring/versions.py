@@ -2,17 +2,16 @@
 
 import ast
 import enum
-import hashlib
 import inspect
-import json
 import re
 import textwrap
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from treadle.authoring.parsing import parsed
 from treadle.authoring.plain import is_plain
+from treadle.model.identity import hash_of
+from treadle.model.parsing import parsed
 
 _OURS = "treadle.authoring"
 
@@ -30,12 +29,6 @@ def version_of(function: Callable[..., Any], schema: Mapping[str, Any], label: s
     }
     digest = hash_of([definition_text(function), defaults, _stable(schema)])[:12]
     return f"{label}+{digest}" if label else digest
-
-
-def hash_of(document: Any) -> str:
-    """64 hex digits of JSON-able data."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
 def definition_text(function: Callable[..., Any]) -> str:
