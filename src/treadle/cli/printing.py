@@ -16,22 +16,14 @@ from rich.table import Table
 from rich.text import Text
 
 from treadle.errors import Aborted, TreadleError, Unavailable, UserMistake
+from treadle.model.looks import LOOKS
 from treadle.model.states import JobState
 from treadle.model.wire import to_wire
 
 OK, FAILED, MISTAKE, UNAVAILABLE, HUNG_UP, INTERRUPTED = 0, 1, 2, 3, 129, 130  #: exit codes
 
 GLYPHS = {
-    JobState.WAITING: ("○", ".", "dim"),
-    JobState.QUEUED: ("◌", ".", "dim"),
-    JobState.PREPARING: ("◔", "*", "cyan"),
-    JobState.RUNNING: ("●", "*", "cyan"),
-    JobState.ABORTING: ("◍", "!", "yellow"),
-    JobState.COMPLETED: ("✓", "+", "green"),
-    JobState.FAILED: ("✗", "x", "bold red"),
-    JobState.ABORTED: ("⊘", "!", "yellow"),
-    JobState.SKIPPED: ("-", "-", "dim"),
-    JobState.REUSED: ("≡", "=", "green"),
+    state: (look.glyph, look.ascii, look.style) for state, look in LOOKS.items()
 }  #: state -> (glyph, the same in ASCII, style)
 
 
