@@ -139,7 +139,7 @@ def place_in(places: Places, path: Path, *, at_key: bool) -> Place:
             key_place, found = None, found[key + 1]
         else:
             return _own(found)
-    return key_place if at_key and key_place is not None else _own(found)
+    return _own(key_place if at_key and key_place is not None else found)
 
 
 def _own(places: Places) -> Place:

@@ -6,11 +6,13 @@ two at once may raise SystemError (python/cpython issue 106905).
 
 import ast
 import threading
+import warnings
 
 _one_at_a_time = threading.Lock()
 
 
 def parsed(source: str | bytes) -> ast.Module:
     """The tree of a module. Raises SyntaxError, or ValueError for null bytes."""
-    with _one_at_a_time:
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the user's own text: told when it runs
         return ast.parse(source)

@@ -1,0 +1,177 @@
+"""What lies beside a pipeline file: its scripts and Python modules, looked at but never run."""
+
+import functools
+import hashlib
+import importlib.util
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from treadle.errors import InvalidDefinition
+from treadle.formats.functions import FoundFunction, Module
+from treadle.model.graph import nearest
+from treadle.model.parsing import parsed
+
+PYTHON, SHELL = (".py",), (".sh", ".bash")
+MARKS = ("treadle.toml", "pyproject.toml", ".git")  #: of a project's top folder
+
+
+def root_of(folder: Path) -> Path:
+    """The nearest folder with a project's mark; without one, the folder itself."""
+    for each in (folder, *folder.parents):
+        if any((each / mark).exists() for mark in MARKS):
+            return each
+    return folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """A function that a pipeline file names. function: None where it cannot be seen from outside.
+
+    source: a hash of its text, or of its module's; "" for what is installed.
+    """
+
+    function: FoundFunction | None = None
+    source: str = ""
+    warning: str = ""
+    hint: str = ""
+
+
+class Project:
+    """The folder of a pipeline file, within its project. Every file is looked at once.
+
+    shown: the folder as messages show it.
+    """
+
+    def __init__(self, folder: Path, root: Path, shown: PurePosixPath) -> None:
+        self.folder, self._root, self._shown = folder, Path(os.path.realpath(root)), shown
+        self.script = functools.cache(self._script)
+        self.module = functools.cache(self._module)
+
+    def _script(self, name: str) -> str:
+        """A hash of the script. Raises InvalidDefinition if it could not be run."""
+        pure = PurePosixPath(name)
+        if not name or pure.is_absolute() or ".." in pure.parts:
+            hint = "Name a file below the folder of the pipeline file."
+            raise InvalidDefinition(f"script {name!r} is outside the folder.", hint=hint)
+        path = self.folder / pure
+        try:
+            data = self._content(path, name)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise InvalidDefinition(f"script {name!r} cannot be read: {why}.") from None
+        if path.suffix in PYTHON:
+            self._check_python(data, name)
+        elif path.suffix not in SHELL and not os.access(path, os.X_OK):
+            raise InvalidDefinition(
+                f"script {name!r} is not executable.", hint=f"Make it so: chmod +x {name}"
+            )
+        return _hash(data)
+
+    def _content(self, path: Path, name: str) -> bytes:
+        if not path.exists():
+            if path.is_symlink():
+                raise InvalidDefinition(f"script {name!r} is a symbolic link to nothing.")
+            raise InvalidDefinition(f"there is no script {name!r}.", hint=self._near(name))
+        if not self._is_inside(path):
+            raise InvalidDefinition(
+                f"script {name!r} leads out of the project, to {os.path.realpath(path)}.",
+                hint="Copy it into the project, so that it goes along.",
+            )
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+            raise InvalidDefinition(f"script {name!r} is {what}.")
+        return path.read_bytes()
+
+    def _is_inside(self, path: Path) -> bool:
+        return Path(os.path.realpath(path)).is_relative_to(self._root)
+
+    def _near(self, name: str) -> str:
+        parent = (self.folder / name).parent
+        if not parent.is_dir():
+            return f"There is no folder {str(PurePosixPath(name).parent)!r} either."
+        folder = PurePosixPath(name).parent
+        files = [str(folder / each.name) for each in parent.iterdir() if each.is_file()]
+        return nearest(name, files)
+
+    def _check_python(self, data: bytes, name: str) -> None:
+        try:
+            parsed(data)
+        except SyntaxError as error:
+            where = f"{self._shown / (name)}:{error.lineno or 1}"
+            raise InvalidDefinition(f"SyntaxError: {error.msg}", where=where) from None
+        except (ValueError, RecursionError, MemoryError) as error:
+            raise InvalidDefinition(
+                f"script {name!r} is no Python that can be read: {error}."
+            ) from None
+
+    def function(self, entry: str) -> Located:
+        """The function of "module:name". Raises InvalidDefinition if it is surely not there."""
+        module, colon, qualname = entry.partition(":")
+        parts = module.split(".")
+        if not colon or not all(p.isidentifier() for p in (*parts, *qualname.split("."))):
+            hint = "Write it like prepare:split, the module before the colon."
+            raise InvalidDefinition(f"function {entry!r} is no module:name.", hint=hint)
+        found = self.module(module)
+        if isinstance(found, Located):
+            return found
+        return Located(function=found.function(qualname), source=found.source_of(qualname))
+
+    def _module(self, name: str) -> Module | Located:
+        """The module in the folder; Located for one that is not there, so perhaps installed."""
+        path = self.folder.joinpath(*name.split("."))
+        for file in (path.with_name(path.name + ".py"), path / "__init__.py"):
+            if file.is_file():
+                return self._read_module(name, file)
+        top = name.partition(".")[0]
+        if not (self.folder / top).is_dir() and not (self.folder / f"{top}.py").is_file():
+            return _installed(top, self._modules_in(self.folder))
+        if any(path.parent.glob(path.name + ".*")) or path.is_dir():
+            return Located(source=name)  # compiled, or a package without a file
+        raise InvalidDefinition(
+            f"there is no module {name!r}.",
+            hint=nearest(path.name, self._modules_in(path.parent)),
+        )
+
+    def _read_module(self, name: str, file: Path) -> Module:
+        shown = self._shown / file.relative_to(self.folder)
+        if not self._is_inside(file):
+            raise InvalidDefinition(
+                f"module {name!r} leads out of the project, to {os.path.realpath(file)}.",
+                hint="Copy it into the project, so that it goes along.",
+            )
+        try:
+            data = file.read_bytes()
+            return Module(name=name, data=data, tree=parsed(data), shown=str(shown))
+        except SyntaxError as error:
+            where = f"{shown}:{error.lineno or 1}"
+            raise InvalidDefinition(f"SyntaxError: {error.msg}", where=where) from None
+        except (OSError, ValueError, RecursionError, MemoryError) as error:
+            raise InvalidDefinition(f"module {name!r} cannot be read: {error}.") from None
+
+    def _modules_in(self, folder: Path) -> list[str]:
+        if not folder.is_dir():
+            return []
+        return [
+            each.stem if each.suffix == ".py" else each.name
+            for each in folder.iterdir()
+            if (each.suffix == ".py" or each.is_dir()) and each.stem.isidentifier()
+        ]
+
+
+def _installed(top: str, beside: list[str]) -> Located:
+    """Nothing is imported: finding a top module runs none of it."""
+    try:
+        found = importlib.util.find_spec(top) is not None
+    except (ImportError, ValueError, AttributeError):
+        found = False
+    if found:
+        return Located()
+    warning = f"there is no module {top!r} in the folder, and none is installed here."
+    return Located(warning=warning, hint=nearest(top, beside))
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

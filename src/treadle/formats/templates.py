@@ -1,0 +1,112 @@
+"""`${name}` in a file's values: alone it keeps its type, inside longer text it is text.
+
+`$${` is a literal `${`. `${inputs.x}`, `${outputs.x}` and `${parameters.x}` are left for the step.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from treadle.formats.problems import Path, Problems
+from treadle.model.graph import nearest
+
+_PART = re.compile(r"\$?\$\{([^{}]*)\}|\$\$\{")
+_LATE = re.compile(r"(inputs|outputs|parameters)\.(.+)")
+LATE_KEYS = ("args", "command", "env")  #: whose templates the step itself completes
+MARK = "${"
+
+
+@dataclass(slots=True)
+class Templates:
+    """Replaces the parameters of one run in the values of its file.
+
+    variables: of whoever submits, for `${env.NAME}`.
+    """
+
+    parameters: Mapping[str, Any]
+    problems: Problems
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def fill(self, value: Any, path: Path, *, late: bool = False, env: bool = False) -> Any:
+        """The value with its templates replaced, as deep as it goes; keys stay as they are.
+
+        late: templates of the step's own are left as they are, and so is `$${`.
+        env: `${env.NAME}` is allowed.
+        """
+        if isinstance(value, str):
+            return self._text(value, path, late, env) if MARK in value else value
+        if isinstance(value, dict):
+            return {
+                key: self.fill(each, (*path, key), late=late, env=env)
+                for key, each in value.items()
+            }
+        if isinstance(value, list):
+            return [
+                self.fill(each, (*path, index), late=late, env=env)
+                for index, each in enumerate(value)
+            ]
+        return value
+
+    def _text(self, text: str, path: Path, late: bool, env: bool) -> Any:
+        whole = _PART.fullmatch(text)
+        if whole and whole[1] in self.parameters and not text.startswith("$$"):
+            value = self.parameters[whole[1]]
+            return escaped(value) if late and isinstance(value, str) else value
+        return _PART.sub(lambda match: self._replace(match, path, late, env), text)
+
+    def _replace(self, match: re.Match[str], path: Path, late: bool, env: bool) -> str:
+        if match[0].startswith("$$"):
+            return match[0] if late else match[0][1:]
+        name = match[1]
+        if name in self.parameters:
+            found = as_text(self.parameters[name])
+            return escaped(found) if late else found
+        if _LATE.fullmatch(name):
+            if not late:
+                hint = f"It can stand in {', '.join(LATE_KEYS[:-1])} and {LATE_KEYS[-1]}."
+                self.problems.add(path, f"{match[0]} means nothing here.", hint)
+            return match[0]
+        if name.startswith("env."):
+            return self._variable(match[0], name.removeprefix("env."), path, late, env)
+        self._refuse(match[0], name, path)
+        return match[0]
+
+    def _variable(self, template: str, name: str, path: Path, late: bool, env: bool) -> str:
+        if not env:
+            hint = "It can stand in the values of `env`."
+            self.problems.add(path, f"{template} means nothing here.", hint)
+        elif name not in self.variables:
+            hint = nearest(name, self.variables) or f"Set it: export {name}=..."
+            self.problems.add(path, f"there is no environment variable {name}.", hint)
+        else:
+            value = self.variables[name]
+            return escaped(value) if late else value
+        return template
+
+    def _refuse(self, template: str, name: str, path: Path) -> None:
+        known = ", ".join(self.parameters) or "none"
+        hint = nearest(name, self.parameters) or f"Parameters of the pipeline: {known}."
+        if name.isupper() and not nearest(name, self.parameters):
+            hint = f"For the shell's own variable write $${{{name}}}."
+        self.problems.add(path, f"there is no parameter for {template}.", hint)
+
+
+def as_text(value: Any) -> str:
+    """A value inside longer text: text as it is, all else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def escaped(text: str) -> str:
+    """Text that is to stay as it is where templates are replaced."""
+    return text.replace(MARK, "$" + MARK)
+
+
+def names_in(text: str, found: Callable[[str], Any]) -> str:
+    """The text with each `${name}` replaced by found(name); `$${` becomes `${`."""
+
+    def replace(match: re.Match[str]) -> str:
+        return match[0][1:] if match[0].startswith("$$") else str(found(match[1]))
+
+    return _PART.sub(replace, text)
