@@ -230,6 +230,14 @@ class Books(Protocol):
         """A page of the groups of runs, newest first. before: a group's `newest`."""
         ...
 
+    def active_in_group(self, name: str) -> list[Job]:
+        """Jobs under way of the group's runs."""
+        ...
+
+    def began_in_group(self, name: str) -> dict[str, datetime]:
+        """When the first step of each run started, by run id."""
+        ...
+
     def unfinished_runs(self) -> list[Run]: ...
     def waiting_runs(self, pipeline: str, limit: int) -> list[Run]:
         """Those that a limit holds back, in the order in which they may go."""

@@ -71,7 +71,7 @@ def test_lists_use_an_index_and_sort_nothing(path, name):
 def test_groups_and_last_metrics_are_found_by_index(path):
     SqliteLedger(path).close()
     db = sqlite3.connect(path)
-    for name in ("groups", "last_metrics_of_run"):
+    for name in ("groups", "active_in_group", "began_in_group", "last_metrics_of_run"):
         sql = getattr(QUERIES, name).sql
         names = dict.fromkeys(re.findall(r":([a-z_]+)", sql))
         plan = [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + sql, names)]

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from treadle.cli import doctor, listing, logs, outputs, printing, run, upkeep
+from treadle.cli import doctor, groups, listing, logs, outputs, printing, run, upkeep
 from treadle.cli.signals import silence
 from treadle.errors import TreadleError
 
@@ -50,9 +50,11 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
     LOOKING: [listing.ps, listing.show, logs.logs, listing.metrics, outputs.artifacts, outputs.get],
     KEEPING: [upkeep.rm, upkeep.gc, doctor.doctor, upkeep.version],
 }
+WITH_GROUPS = (listing.ps,)
 for panel, commands in COMMANDS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        kind = groups.GroupCommand if command in WITH_GROUPS else None
+        app.command(rich_help_panel=panel, cls=kind)(command)
 
 
 def run_command_line() -> int:

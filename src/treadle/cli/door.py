@@ -4,7 +4,7 @@ The client, and all that it loads, is imported when a door is opened: help and v
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from treadle.errors import InvalidRequest, NotFound
 from treadle.model.bindings import Arguments
 from treadle.model.graph import nearest
+from treadle.model.groups import Group, Measured, last_values
 from treadle.model.records import Event, Job, Metric, Run, Submission
 from treadle.model.refs import Ref
 from treadle.server import settings as settings_room
@@ -19,6 +20,7 @@ from treadle.server.settings import Settings
 
 if TYPE_CHECKING:
     from treadle.client import Client
+    from treadle.client.api import GroupDetail
     from treadle.server.embedded import Embedded
 
 LAST = ("@last", "latest")
@@ -100,6 +102,21 @@ class Door:
         """What `submit_file` would submit."""
         return self._client.load_file(file, pipeline, **options)
 
+    def load_each(
+        self, file: Path, pipeline: str | None, variations: Iterable[Mapping[str, Any]]
+    ) -> Iterator[Submission]:
+        """What `submit_file` would submit with each of these options, in order, of the same code.
+
+        Raises as `load_file`, in the place of the first that is wrong.
+        """
+        from treadle.client.loading import FileRequest, load_each  # noqa: PLC0415 - msgspec, blake3
+
+        requests = [FileRequest(path=file, pipeline=pipeline, **given) for given in variations]
+        return self._ask.pull(lambda api: load_each(api, requests))
+
+    def submit(self, submission: Submission) -> Run:
+        return self._client.submit_submission(submission).record
+
     def find(self, asked: str) -> Run:
         """The run of an id, of its unique beginning, or the newest (@last).
 
@@ -139,6 +156,33 @@ class Door:
 
     def metrics(self, run_id: str) -> list[Metric]:
         return self._ask(lambda api: api.metrics(run_id))
+
+    def last_values(self, run_ids: Iterable[str]) -> Measured:
+        """The last value of each metric of each run."""
+        return {run_id: last_values(self.last_metrics(run_id)) for run_id in run_ids}
+
+    def last_metrics(self, run_id: str) -> list[Metric]:
+        """The last value of each metric of each job, in the order of the steps."""
+        return self._ask(lambda api: api.metrics(run_id, last=True))
+
+    def groups(self, *, limit: int | None) -> list[Group]:
+        """Newest first. limit: None for all."""
+        found: list[Group] = []
+        before: str | None = None
+        while limit is None or len(found) < limit:
+            size = PAGE if limit is None else min(PAGE, limit - len(found))
+            page, before = self._groups_page(before, size)
+            found += page
+            if before is None:
+                break
+        return found
+
+    def _groups_page(self, before: str | None, limit: int) -> tuple[list[Group], str | None]:
+        return self._ask(lambda api: api.groups(before=before, limit=limit))
+
+    def group(self, name: str) -> "GroupDetail":
+        """The runs of a group, oldest first, and their jobs under way. Raises NotFound."""
+        return self._ask(lambda api: api.group(name))
 
     def events(self, run_id: str) -> Iterator[Event]:
         """All that happened, then what happens, to the run's end."""

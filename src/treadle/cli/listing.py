@@ -6,14 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
-from treadle.cli import printing, summary
+from treadle.cli import groups, printing, summary
 from treadle.cli.board import in_words
 from treadle.cli.door import opened, settings_from
-from treadle.cli.options import DataDir, Json, RunId
+from treadle.cli.options import Best, DataDir, Json, RunId
 from treadle.cli.printing import say
-from treadle.errors import NotFound
+from treadle.errors import InvalidRequest, NotFound
+from treadle.model.groups import Goal
 from treadle.model.records import Job, Metric, Run
 from treadle.model.states import RUN_ENDS, JobState, RunState
+from treadle.server.settings import Settings
 
 STYLES = {
     RunState.COMPLETED: "green",
@@ -25,7 +27,7 @@ STYLES = {
 MOST_JOBS = 200  #: shown by `show` without --all
 
 
-def ps(
+def ps(  # noqa: PLR0913 - one for each option of the command
     state: Annotated[
         str | None, typer.Option(help="Only these: running, queued, completed, failed, ...")
     ] = None,
@@ -33,13 +35,26 @@ def ps(
     label: Annotated[
         str | None, typer.Option(metavar="KEY=VALUE", help="Only runs with this label.")
     ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[NAME]",
+            help="Compare the runs of a group; without a name, list the groups.",
+        ),
+    ] = None,
+    best: Best = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     all_runs: Annotated[bool, typer.Option("--all", "-a", help="All of them.")] = False,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
-    """List runs, newest first."""
+    """List runs, newest first; or groups of runs, and what became of them."""
     asked = {"state": state, "pipeline": pipeline, "label": label}
+    if group is not None or best is not None:
+        _refuse_together(group, asked)
+        how_many = None if all_runs else limit
+        _ps_group(group or groups.ALL, best, how_many, settings_from(data_dir), as_json)
+        return
     runs: list[Run] = []
     with (
         contextlib.suppress(NotFound),  # a data directory that is not there yet
@@ -56,6 +71,33 @@ def ps(
         )
     else:
         printing.tell("No runs." if any(asked.values()) else "No runs yet: treadle run FILE")
+
+
+def _refuse_together(group: str | None, asked: dict[str, str | None]) -> None:
+    others = [f"--{name}" for name, value in asked.items() if value]
+    if group is None:
+        hint = "treadle ps --group NAME --best METRIC"
+        raise InvalidRequest("--best compares the runs of a group.", hint=hint)
+    if others:
+        raise InvalidRequest(f"--group does not go together with {', '.join(others)}.")
+
+
+def _ps_group(
+    group: str, best: str | None, limit: int | None, settings: Settings, as_json: bool
+) -> None:
+    goal = Goal.read(best) if best is not None else None
+    with contextlib.ExitStack() as stack:
+        try:
+            door = stack.enter_context(opened(settings, start=False))
+        except NotFound:  # a data directory that is not there yet
+            if group != groups.ALL:
+                raise
+            groups.tell_groups([], [], None, as_json=as_json)
+            return
+        if group == groups.ALL:
+            groups.list_groups(door, goal, limit=limit, as_json=as_json)
+        else:
+            groups.show_group(door, group, goal, every=limit is None, as_json=as_json)
 
 
 def _run_row(run: Run) -> Sequence[Any]:

@@ -8,6 +8,14 @@ import typer
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="A run's id, its unique beginning, or @last.")
 ]
+OneRun = Annotated[
+    str | None,
+    typer.Argument(metavar="[ID]", help="A run's id, its unique beginning, or @last."),
+]
+OneGroup = Annotated[
+    str | None,
+    typer.Option("--group", metavar="NAME", help="All runs of this group instead of one run."),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -42,5 +50,13 @@ Detach = Annotated[
     bool,
     typer.Option(
         "--detach", help="Return at once and leave the run to the process that owns the directory."
+    ),
+]
+Best = Annotated[
+    str | None,
+    typer.Option(
+        "--best",
+        metavar="METRIC[:min]",
+        help="Put the run with the highest value of this metric first; with :min, the lowest.",
     ),
 ]

@@ -72,16 +72,25 @@ def glyph(state: JobState, *, ascii_only: bool = False) -> tuple[str, str]:
 
 
 def table(
-    headings: Sequence[str], rows: Iterable[Sequence[Any]], *, numbers: Sequence[str] = ()
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    numbers: Sequence[str] = (),
+    whole: Sequence[str] = (),
 ) -> None:
-    """A table on stdout; the columns of `numbers` are set right.
+    """A table on stdout; the columns of `numbers` are set right, those of `whole` never broken.
 
     A cell may be a string, or (string, style).
     """
     drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for heading in headings:
         right = heading in numbers
-        drawn.add_column(heading, justify="right" if right else "left", overflow="fold")
+        drawn.add_column(
+            heading,
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=heading in whole,
+        )
     for row in rows:
         cells = [cell if isinstance(cell, tuple) else (str(cell), "") for cell in row]
         drawn.add_row(*[Text(text, style) for text, style in cells])

@@ -10,10 +10,13 @@ from treadle.cli import printing, summary
 from treadle.cli.door import Door, opened, settings_from
 from treadle.cli.follow import Outcome, follow, show, view_for
 from treadle.cli.inbox import Begin
-from treadle.cli.options import DataDir, Detach, Json, Quiet, RunId, Slots
-from treadle.cli.signals import Request, Signals
+from treadle.cli.linger import linger
+from treadle.cli.options import Best, DataDir, Detach, Json, OneGroup, OneRun, Quiet, Slots
+from treadle.cli.sweep import Showing, Sweep, one_of, retry_group, run_sweep
 from treadle.errors import Conflict, InvalidRequest, NotFound
 from treadle.model.graph import nearest
+from treadle.model.grid import grid_of
+from treadle.model.groups import GROUP, Goal, checked_name
 from treadle.model.records import Run
 from treadle.server.settings import Settings
 
@@ -35,6 +38,21 @@ def run(  # noqa: PLR0913 - one for each option of the command
             "--param", "-p", metavar="KEY=VALUE", help="A parameter; what is no text is JSON."
         ),
     ] = None,
+    sweep: Annotated[
+        bool,
+        typer.Option(
+            "--sweep",
+            help="Take -p lr=0.1,0.01 -p seed=1..5 as a grid: a run for each combination.",
+        ),
+    ] = False,
+    best: Best = None,
+    group: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Which runs to count these among (the label `group`)."),
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before a very large sweep.")
+    ] = False,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="A name for it.")] = None,
     label: Annotated[
         list[str] | None,
@@ -62,8 +80,28 @@ def run(  # noqa: PLR0913 - one for each option of the command
     When another treadle process works on the same data directory, it takes the run over.
     """
     file, pipeline = find_target(target)
-    labels = _pairs(label or [], "--label") | ({"name": name} if name else {})
-    values = _pairs(param or [], "-p")
+    labels = given_pairs(label or [], "--label") | ({"name": name} if name else {})
+    settings = settings_from(data_dir=data_dir, slots=slots)
+    if sweep:
+        options = {"labels": labels, "priority": priority, "fail_fast": fail_fast}
+        grid = grid_of([_pair(each, "-p") for each in param or []])
+        swept = Sweep(
+            file=file,
+            pipeline=pipeline,
+            grid=grid,
+            group=group or labels.get(GROUP),
+            options={name: value for name, value in options.items() if value is not None},
+        )
+        goal = Goal.read(best) if best is not None else None
+        showing = Showing(goal=goal, detach=detach, quiet=quiet, as_json=as_json)
+        run_sweep(swept, settings, showing, yes=yes)
+        return
+    if best is not None:
+        raise InvalidRequest(
+            "--best compares the runs of a sweep.", hint="Add --sweep, or use: treadle ps --group"
+        )
+    labels |= {GROUP: checked_name(group)} if group else {}
+    values = given_pairs(param or [], "-p")
 
     def submit(door: Door) -> Run:
         return door.submit_file(
@@ -75,13 +113,13 @@ def run(  # noqa: PLR0913 - one for each option of the command
             labels=labels,
         )
 
-    settings = settings_from(data_dir=data_dir, slots=slots)
     what = f"loading {target}"
     _carry_out(settings, submit, what, detach=detach, quiet=quiet, as_json=as_json)
 
 
 def retry(
-    run_id: RunId,
+    run_id: OneRun = None,
+    group: OneGroup = None,
     detach: Detach = False,
     slots: Slots = None,
     data_dir: DataDir = None,
@@ -90,11 +128,15 @@ def retry(
 ) -> None:
     """Run a failed or aborted run again; steps that completed are reused."""
     settings = settings_from(data_dir=data_dir, slots=slots)
+    chosen = one_of(run_id, group)
+    if group is not None:
+        retry_group(group, settings, Showing(detach=detach, quiet=quiet, as_json=as_json))
+        return
 
     def again(door: Door) -> Run:
-        return door.retry(door.find(run_id).id)
+        return door.retry(door.find(chosen).id)
 
-    what = f"retrying {run_id}"
+    what = f"retrying {chosen}"
     _carry_out(settings, again, what, detach=detach, quiet=quiet, as_json=as_json)
 
 
@@ -109,24 +151,8 @@ def _carry_out(
         if not outcome.left:
             show(_tell_end, door, outcome, settings, as_json)
         if outcome.may_linger:
-            _linger(door)
+            linger(door)
     raise typer.Exit(outcome.exit_code)
-
-
-def _linger(door: Door) -> None:
-    """As the owner, finish what other processes began here; an interrupt leaves it to them."""
-    told: set[str] = set()
-
-    def tell(runs: list[Run]) -> None:
-        if not told:
-            what = "a run" if len(runs) == 1 else f"{len(runs)} runs"
-            printing.tell(f"finishing {what} of other processes; Ctrl-C leaves them to the next")
-        told.update(run.id for run in runs)
-
-    asked: list[Request] = []
-    with Signals(asked.append):
-        door.linger(tell, lambda: bool(asked))
-        door.close()
 
 
 def _detach(door: Door, begin: Begin, *, as_json: bool) -> None:
@@ -192,11 +218,13 @@ def _nearest_file(wanted: Path) -> str:
     return nearest(str(wanted), files) or nearest(f"{wanted}.py", files)
 
 
-def _pairs(given: list[str], option: str) -> dict[str, str]:
-    found = {}
-    for each in given:
-        key, equals, value = each.partition("=")
-        if not equals or not key:
-            raise InvalidRequest(f"{option} {each}: expected KEY=VALUE.")
-        found[key.strip()] = value
-    return found
+def given_pairs(given: list[str], option: str) -> dict[str, str]:
+    """KEY=VALUE of an option that may be given often. Raises InvalidRequest."""
+    return dict(_pair(each, option) for each in given)
+
+
+def _pair(given: str, option: str) -> tuple[str, str]:
+    key, equals, value = given.partition("=")
+    if not equals or not key:
+        raise InvalidRequest(f"{option} {given}: expected KEY=VALUE.")
+    return key.strip(), value

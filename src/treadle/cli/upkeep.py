@@ -1,6 +1,7 @@
 """`treadle abort`, `rm`, `gc` and `version`."""
 
 import platform
+from collections import Counter
 from typing import Annotated
 
 import typer
@@ -8,13 +9,16 @@ import typer
 import treadle
 from treadle.cli import printing
 from treadle.cli.door import opened, settings_from
-from treadle.cli.options import DataDir, Json, RunId
+from treadle.cli.options import DataDir, Json, OneGroup, OneRun
+from treadle.cli.sweep import abort_group, one_of
 from treadle.errors import Conflict
+from treadle.model.records import Run
 from treadle.model.states import RUN_ENDS
 
 
 def abort(
-    run_id: RunId,
+    run_id: OneRun = None,
+    group: OneGroup = None,
     wait: Annotated[
         bool, typer.Option(help="Wait until nothing of the run is alive any more.")
     ] = True,
@@ -26,8 +30,12 @@ def abort(
     as_json: Json = False,
 ) -> None:
     """End a run: nothing of it starts any more, and what runs is stopped."""
+    chosen = one_of(run_id, group)
     with opened(settings_from(data_dir), start=True) as door:
-        run = door.find(run_id)
+        if group is not None:
+            _tell_aborted(abort_group(door, group, wait=wait, grace_seconds=grace), group, as_json)
+            return
+        run = door.find(chosen)
         if run.state not in RUN_ENDS:
             door.abort(run.id, grace_seconds=grace)
             run = door.wait(run.id) if wait else door.run(run.id)
@@ -35,6 +43,15 @@ def abort(
         printing.say_json({"run": run})
     else:
         printing.say(f"{run.id}  {run.state}")
+
+
+def _tell_aborted(runs: list[Run], group: str, as_json: bool) -> None:
+    if as_json:
+        printing.say_json({"group": group, "runs": runs})
+    else:
+        counts = Counter(run.state.value for run in runs)
+        said = ", ".join(f"{count} {state}" for state, count in counts.items())
+        printing.say(f"{group}  {said}")
 
 
 def rm(

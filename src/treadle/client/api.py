@@ -3,6 +3,7 @@
 import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -46,6 +47,7 @@ class GroupDetail:
 
     runs: tuple[Run, ...]
     active: tuple[Job, ...]
+    began: Mapping[str, datetime]  #: run id -> when its first step started
 
 
 class Api:
@@ -204,6 +206,7 @@ class Api:
         return GroupDetail(
             runs=tuple(_run(each) for each in wire["runs"]),
             active=tuple(from_wire(Job, each) for each in wire["active"]),
+            began={key: datetime.fromisoformat(at) for key, at in wire["began"].items()},
         )
 
     async def metrics(self, run_id: str, *, last: bool = False) -> list[Metric]:

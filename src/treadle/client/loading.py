@@ -6,7 +6,7 @@ it is read here.
 
 import base64
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,18 +92,27 @@ async def load(api: "Api", request: FileRequest) -> Submission:
 
     Raises InvalidDefinition and InvalidParameters, with file and line.
     """
-    if is_document(request.path):
-        return await _load_document(api, request)
-    return await _load_module(api, request)
+    (submission,) = [each async for each in load_each(api, [request])]
+    return submission
 
 
-async def _load_document(api: "Api", request: FileRequest) -> Submission:
-    await to_thread.run_sync(read_document, request)  # its mistakes are told before all else
-    bundled = await to_thread.run_sync(bundle, request.path)
-    loaded = await to_thread.run_sync(read_document, request, bundled)
-    for warning in loaded.warnings:
-        log.warning("%s", warning)
+async def load_each(api: "Api", requests: Sequence[FileRequest]) -> AsyncIterator[Submission]:
+    """The submissions of one file with several parameters, in order, all pinned to one bundle.
+
+    Raises as `load` does, in the place of the first that is wrong.
+    """
+    path = requests[0].path
+    if is_document(path):
+        await to_thread.run_sync(read_document, requests[0])  # its mistakes are told first of all
+    bundled = await to_thread.run_sync(bundle, path)
     await upload_bundle(api, bundled)
+    load_one = _load_document if is_document(path) else _load_module
+    for request in requests:
+        yield await load_one(api, request, bundled)
+
+
+async def _load_document(api: "Api", request: FileRequest, bundled: Bundle) -> Submission:
+    loaded = await to_thread.run_sync(read_document, request, bundled)
     return Submission(
         pipeline=loaded.pipeline,
         parameters=loaded.parameters,
@@ -115,9 +124,7 @@ async def _load_document(api: "Api", request: FileRequest) -> Submission:
     )
 
 
-async def _load_module(api: "Api", request: FileRequest) -> Submission:
-    bundled = await to_thread.run_sync(bundle, request.path)
-    await upload_bundle(api, bundled)
+async def _load_module(api: "Api", request: FileRequest, bundled: Bundle) -> Submission:
     job = await api.call(_loader(bundled), _arguments(bundled, request), priority=1_000_000)
     ended = (await api.job_ended(job.id)).job
     if ended.failure is not None:

@@ -73,6 +73,7 @@ class Trial:
     run: Run
     parameters: Mapping[str, Any]
     metrics: Mapping[str, float]
+    began_at: datetime | None = None  #: when its first step started; it may have queued for long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +94,16 @@ class Comparison:
             )
 
 
-def compare(runs: Iterable[Run], measured: Measured, goal: Goal | None = None) -> Comparison:
-    """Lay the runs side by side; those that were retried are left out for their retries."""
+def compare(
+    runs: Iterable[Run],
+    measured: Measured,
+    goal: Goal | None = None,
+    began: Mapping[str, datetime] | None = None,
+) -> Comparison:
+    """Lay the runs side by side; those that were retried are left out for their retries.
+
+    began: run id -> when its first step started.
+    """
     shown = present(runs)
     names = varying(run.parameters for run in shown)
     trials = [
@@ -102,22 +111,23 @@ def compare(runs: Iterable[Run], measured: Measured, goal: Goal | None = None) -
             run=run,
             parameters={n: run.parameters[n] for n in names if n in run.parameters},
             metrics=measured.get(run.id, {}),
+            began_at=(began or {}).get(run.id),
         )
         for run in shown
     ]
     best = None
     if goal is not None:
-        trials.sort(key=lambda trial: _rank(trial, goal))
-        if trials and _rank(trials[0], goal)[:2] == (False, False):
+        trials.sort(key=lambda trial: rank(trial.run, trial.metrics, goal))
+        if trials and rank(trials[0].run, trials[0].metrics, goal)[:2] == (False, False):
             best = trials[0].run.id
     metrics = dict.fromkeys(name for trial in trials for name in trial.metrics)
     return Comparison(parameters=names, metrics=tuple(metrics), trials=tuple(trials), best=best)
 
 
-def _rank(trial: Trial, goal: Goal) -> tuple[bool, bool, float]:
+def rank(run: Run, metrics: Mapping[str, float], goal: Goal) -> tuple[bool, bool, float]:
     """Sorts the best first: those without the metric last, those that did not complete before."""
-    value = trial.metrics.get(goal.metric, math.nan)
-    unfinished = trial.run.state is not RunState.COMPLETED
+    value = metrics.get(goal.metric, math.nan)
+    unfinished = run.state is not RunState.COMPLETED
     if math.isnan(value):
         return True, unfinished, 0.0
     return False, unfinished, (value if goal.smallest else -value)

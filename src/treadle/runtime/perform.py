@@ -3,9 +3,10 @@
 from treadle.interfaces import Channel, Runtime
 from treadle.model.orders import Order, Report
 from treadle.model.records import Failure, FailureType
+from treadle.runtime.build import BuildRuntime
 from treadle.runtime.function import FunctionRuntime
 
-_RUNTIMES: dict[str, Runtime] = {"function": FunctionRuntime()}
+_RUNTIMES: dict[str, Runtime] = {"build": BuildRuntime(), "function": FunctionRuntime()}
 
 
 def perform(order: Order, channel: Channel) -> Report:

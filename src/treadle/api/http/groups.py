@@ -11,7 +11,7 @@ from treadle.errors import NotFound
 from treadle.interfaces import Books, RunFilter
 from treadle.model.graph import nearest
 from treadle.model.groups import GROUP
-from treadle.model.records import Job, Run
+from treadle.model.records import Run
 
 NEAR = 200  #: newest groups among which a misspelt one is looked for
 
@@ -27,17 +27,19 @@ async def list_groups(request: Request) -> Response:
 
 
 async def get_group(request: Request) -> Response:
-    """GET /groups/{name}: its runs, oldest first, and those of their jobs that are under way."""
+    """GET /groups/{name}: its runs, oldest first; those of their jobs that are under way; and when
+    the first step of each run started, by run id."""
     query(request)
     name: str = request.path_params["name"]
-
-    def look(books: Books) -> tuple[list[Run], list[Job]]:
-        runs = _members(books, name)
-        ids = {run.id for run in runs}
-        return runs, [job for job in books.leased_jobs() if job.run_id in ids]
-
-    runs, active = house_of(request).ledger.read(look)
-    return json_response({"runs": [run_body(run) for run in runs], "active": active})
+    runs, active, began = house_of(request).ledger.read(
+        lambda books: (
+            _members(books, name),
+            books.active_in_group(name),
+            books.began_in_group(name),
+        )
+    )
+    bodies = [run_body(run) for run in runs]
+    return json_response({"runs": bodies, "active": active, "began": began})
 
 
 def _members(books: Books, name: str) -> list[Run]:

@@ -10,6 +10,8 @@ from treadle.model.records import Certificate, Execution, Failure, FailureType
 
 Gone = dict[str, Any]  #: what the fork server says of a slot that is gone
 
+_LINE_LIMIT = 300  #: characters of what a program said that a message repeats
+
 LOST = Report(
     outcome="lost",
     failure=Failure(
@@ -36,17 +38,77 @@ def report_of(
         cpu = said.cpu_seconds if said else None
         return Report(outcome="aborted", peak_memory_bytes=peak, cpu_seconds=cpu)
     if cause == "timeout":
-        return _failed(_timeout(execution, certificate), peak)
+        return _failed(_timeout(execution, _terminated(certificate)), peak)
     if gone["why"] == "memory" and execution.memory_bytes is None:
         return LOST  # meant for the job before, which ended at the same moment
     if gone["why"] == "memory":
         return _failed(_over_limit(execution, certificate), peak)
     if said is not None:
         if said.outcome == "aborted":  # SIGTERM, but not from us
-            sender = replace(certificate, signal=int(signal.SIGTERM), exit_code=None)
-            return _failed(_crashed(sender, gone), peak)
+            return _failed(_crashed(_terminated(certificate), gone), peak)
         return said
     return _failed(_crashed(certificate, gone), peak)
+
+
+def lost(words: str) -> Report:
+    """The report of an attempt whose fork server ended. words: the last it said, if anything."""
+    if not words or LOST.failure is None:
+        return LOST
+    message = f"The process that starts the jobs on this machine ended: {words}"
+    return replace(LOST, failure=replace(LOST.failure, message=message))
+
+
+def unable(line: str, words: str) -> Report:
+    """The report of an attempt whose fork server never came up, so that no job can be run."""
+    message = "The process that starts the jobs on this machine cannot start"
+    failure = Failure(
+        type=FailureType.INTERNAL,
+        message=f"{message}: {line}" if line else f"{message}.",
+        hint="`treadle doctor` looks over what Treadle needs.",
+        certificate=Certificate(last_lines=words),
+    )
+    return Report(outcome="failed", failure=failure)
+
+
+def not_executable(interpreter: str, why: str) -> Report:
+    """The report of an attempt whose interpreter is no program."""
+    failure = Failure(
+        type=FailureType.BUILD,
+        message=f"The interpreter {interpreter} cannot be executed: {why}.",
+        hint="Is it there, and does `" + interpreter + " -c 'print(1)'` work?",
+    )
+    return Report(outcome="failed", failure=failure)
+
+
+def with_last_words(report: Report, kind: str, last_lines: str, errors: str) -> Report:
+    """The report of a failure with what was printed before it, where the slot could not tell.
+
+    last_lines: of both streams; errors: of standard error. A script that ended with an exit code
+    has most often said why in the last line there.
+    """
+    failure = report.failure
+    if failure is None or failure.certificate is None:
+        return report
+    certificate = failure.certificate
+    if not certificate.last_lines:
+        failure = replace(failure, certificate=replace(certificate, last_lines=last_lines))
+    said_nothing = kind == "script" and certificate.exit_code and not failure.exception
+    if said_nothing and (line := last_line(errors)):
+        failure = replace(failure, message=f"{failure.message.rstrip('.')}: {line}")
+    return replace(report, failure=failure)
+
+
+def last_line(text: str) -> str:
+    """The last line that says something, cut to a sensible length."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][:_LINE_LIMIT] if lines else ""
+
+
+def _terminated(certificate: Certificate) -> Certificate:
+    """A slot that is told to end ends in good order, with exit code 0; the signal says more."""
+    if certificate.signal is not None:
+        return certificate
+    return replace(certificate, signal=int(signal.SIGTERM), exit_code=None)
 
 
 def not_started(why: str) -> Report:

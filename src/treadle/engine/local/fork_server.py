@@ -4,8 +4,9 @@ It is exec'd with one end of a control socket (SOCK_SEQPACKET, one JSON array pe
 imports user code. The owner asks:
 ["fork", slot, cpus] with the far ends of the slot's line and two output pipes (SCM_RIGHTS);
 ["watch", slot, limit in bytes or null] its tree's memory; ["end", slot, grace in seconds, why].
-The fork server tells: ["ready", pid]; ["failed", slot, why]; ["gone", slot, {...}], which is said
-when the slot and all that descended from it are dead. It ends when its owner does.
+The fork server tells: ["ready", pid, tag of its Python]; ["preload", module, why it was left out];
+["failed", slot, why]; ["gone", slot, {...}], which is said when the slot and all that descended
+from it are dead. It ends when its owner does.
 """
 
 import contextlib
@@ -18,10 +19,11 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from treadle.engine.local import process_tree, slot
+from treadle.engine.local import preload, process_tree, slot
 
 SAMPLE_SECONDS = 0.05
 _TICK_SECONDS = 0.004
@@ -60,11 +62,14 @@ class ForkServer:
         for fd in (control.fileno(), self._wake_read, self._owner_fd):
             self._poll.register(fd, select.POLLIN)
 
-    def run(self) -> None:
-        """Serve until the owner is gone, then end everything."""
+    def run(self, left_out: Mapping[str, str]) -> None:
+        """Serve until the owner is gone, then end everything. left_out: of what was to be
+        preloaded, with the reason."""
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        self._tell("ready", self._pid)
+        self._tell("ready", self._pid, sys.implementation.cache_tag)
+        for module, why in left_out.items():
+            self._tell("preload", module, why)
         while self._turn():
             self._reap()
             self._enforce()
@@ -243,13 +248,17 @@ class ForkServer:
             time.sleep(0.001)
 
 
-def main() -> None:
-    """Entry point of the process: arguments are the control descriptor and the owner's pid."""
+def main(given: dict[str, Any]) -> None:
+    """Entry point of the process: arguments are the control descriptor and the owner's pid.
+
+    given: what else it was told; here the modules to `preload`.
+    """
     fd, owner = int(sys.argv[1]), int(sys.argv[2])
     process_tree.become_subreaper()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the owner's thread may have blocked some
     os.set_inheritable(fd, False)
     sys.argv = [""]
+    left_out = preload.load(given, fd) if given["preload"] or "left_out" in given else {}
     gc.freeze()  # forks then share these pages
     gc.enable()
-    ForkServer(socket.socket(fileno=fd), owner).run()
+    ForkServer(socket.socket(fileno=fd), owner).run(left_out)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Collection, Iterable, Iterator
 
 MARK_VARIABLE = "TREADLE_MARK"  #: in the environment of every process of a data directory
+SERVER_VARIABLE = "TREADLE_FORK_SERVER"  #: and which of its fork servers it comes from
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -123,9 +124,9 @@ def _parent_of(pid: int) -> int:
         return 0
 
 
-def marked(mark: str) -> Iterator[int]:
+def marked(mark: str, variable: str = MARK_VARIABLE) -> Iterator[int]:
     """Processes that carry the mark in the environment they were started with."""
-    wanted = f"{MARK_VARIABLE}={mark}".encode()
+    wanted = f"{variable}={mark}".encode()
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
@@ -134,7 +135,12 @@ def marked(mark: str) -> Iterator[int]:
                 yield int(name)
 
 
-def sweep(mark: str, spare: Collection[int] = (), wait_seconds: float = 5.0) -> list[int]:
+def sweep(
+    mark: str,
+    spare: Collection[int] = (),
+    wait_seconds: float = 5.0,
+    variable: str = MARK_VARIABLE,
+) -> list[int]:
     """Kill every process with the mark until none is left; return those that will not go.
 
     Never this process or those above it. spare: further processes to leave alone.
@@ -143,7 +149,7 @@ def sweep(mark: str, spare: Collection[int] = (), wait_seconds: float = 5.0) -> 
     deadline = time.monotonic() + wait_seconds
     clear = 0
     while clear < 2:  # a process in the middle of an exec shows no environment: look twice
-        left = [pid for pid in marked(mark) if pid not in spared]
+        left = [pid for pid in marked(mark, variable) if pid not in spared]
         if left and time.monotonic() > deadline:
             return left
         send(left, signal.SIGKILL)

@@ -7,49 +7,64 @@ import json
 import os
 import socket
 import subprocess
-import sys
+import tempfile
 from collections import deque
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from treadle.engine.local.process_tree import MARK_VARIABLE
+from treadle.engine.local.process_tree import MARK_VARIABLE, SERVER_VARIABLE
+from treadle.engine.local.server_program import ServerProgram
+from treadle.model.ids import new_id
 
-_PACKAGE_PARENT = str(Path(__file__).parents[3])
-_PROGRAM = (
-    "import gc, sys\n"
-    "gc.disable()\n"  # while importing, it only costs time
-    "sys.path += [folder for folder in sys.argv[3:] if folder not in sys.path]\n"
-    "from treadle.engine.local.fork_server import main\n"
-    "main()\n"
-)
 _END_SECONDS = 15.0
+_WORDS_BYTES = 8192
 
 
 class ForkServerHandle:
-    """One fork server process. on_message is called for each thing it tells, on_lost at its end."""
+    """One fork server process. on_message is called for each thing it tells, on_lost at its end.
+
+    ready: it has said that it can fork. mark: carried by all its processes, as is `name`, which no
+    other fork server has.
+    """
 
     def __init__(
-        self, mark: str, on_message: Callable[[list[Any]], None], on_lost: Callable[[], None]
+        self,
+        program: ServerProgram,
+        mark: str,
+        on_message: Callable[[list[Any]], None],
+        on_lost: Callable[[], None],
     ) -> None:
         self._on_message, self._on_lost = on_message, on_lost
+        self.name, self.ready = new_id("fork"), False
         self._loop = asyncio.get_running_loop()
         self._control, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
         self._unsent: deque[tuple[bytes, list[int]]] = deque()
         self._closed = False
-        with far:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _PROGRAM, str(far.fileno()), str(os.getpid()),
-                 _PACKAGE_PARENT, *_installed()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if "TREADLE_DEBUG" in os.environ else subprocess.DEVNULL,
-                env={**os.environ, MARK_VARIABLE: mark},
-                pass_fds=[far.fileno()],
-                start_new_session=True,
-            )  # fmt: skip
+        self.last_words, self.exit_code = "", 0  #: when it has ended
+        self._errors = tempfile.TemporaryFile()
+        try:
+            self._process = self._exec(program, mark, far)
+        except OSError:
+            self._control.close()
+            self._errors.close()
+            raise
+        finally:
+            far.close()
         self._loop.add_reader(self._control.fileno(), self._readable)
+
+    def _exec(
+        self, program: ServerProgram, mark: str, far: socket.socket
+    ) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
+            program.arguments(far.fileno()),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=None if "TREADLE_DEBUG" in os.environ else self._errors,
+            env={**program.environ, MARK_VARIABLE: mark, SERVER_VARIABLE: self.name},
+            pass_fds=[far.fileno()],
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:
@@ -90,7 +105,9 @@ class ForkServerHandle:
         except OSError:
             data = b""
         if data:
-            self._on_message(json.loads(data))
+            message = json.loads(data)
+            self.ready = self.ready or message[0] == "ready"
+            self._on_message(message)
         else:
             self._close()
             self._on_lost()
@@ -121,6 +138,18 @@ class ForkServerHandle:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self.last_words, self.exit_code = self._said(), self._process.returncode
+        self._errors.close()
+
+    def kill(self) -> None:
+        """End it in the hard way; on_lost follows."""
+        self._process.kill()
+
+    def _said(self) -> str:
+        """The end of what it printed on standard error."""
+        size = os.fstat(self._errors.fileno()).st_size
+        data = os.pread(self._errors.fileno(), _WORDS_BYTES, max(0, size - _WORDS_BYTES))
+        return data.decode("utf-8", "replace")
 
 
 def _copies(fds: Sequence[int]) -> list[int]:
@@ -132,9 +161,3 @@ def _copies(fds: Sequence[int]) -> list[int]:
             opened.callback(os.close, copies[-1])
         opened.pop_all()
     return copies
-
-
-def _installed() -> list[str]:
-    """Folders of installed packages. The owner may have some that its interpreter does not know of
-    by itself: IPython adds those of the active virtual environment."""
-    return [path for path in sys.path if {"site-packages", "dist-packages"} & set(Path(path).parts)]

@@ -10,7 +10,7 @@ import threading
 from types import FrameType
 from typing import Any, NoReturn
 
-from treadle.engine.local import frames, process_tree
+from treadle.engine.local import frames, preload, process_tree
 from treadle.engine.local.job_state import ProcessState, limit_threads, open_streams
 from treadle.model.orders import Order, Report
 from treadle.runtime.failures import Terminated
@@ -73,7 +73,7 @@ class Slot:
 
     def _perform(self, order: Order) -> bool:
         """Carry out one order; False if this process cannot serve another."""
-        self._state.enter(order.variables, order.code.project_dir)
+        self._state.enter({**order.variables, **order.secrets}, order.code.project_dir)
         try:
             self._interruptible = True
             report = perform(order, self)
@@ -155,6 +155,7 @@ def run(line_fd: int, out_fd: int, err_fd: int, *, server: int, cpus: float) -> 
         os.close(err_fd)
         sys.stdout, sys.stderr = open_streams()
         limit_threads(cpus)
+        preload.raise_threads(cpus)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         Slot(socket.socket(fileno=line_fd)).serve()
         code = 0

@@ -1,20 +1,23 @@
 """A slot as the engine sees it."""
 
 from treadle.engine.local.attempt import RunningAttempt
+from treadle.engine.local.forker import Forker
 from treadle.engine.local.line import SlotLine
 from treadle.engine.local.warm_slots import Key
 
 
 class SlotHandle:
-    """running: the attempt it performs; ending: asked to die; pid: known once it began a job."""
+    """forker: whose slot it is; running: the attempt it performs; ending: asked to die; pid: known
+    once it began a job."""
 
     __slots__ = (
-        "_first_bytes", "_last_bytes", "born", "ending", "jobs", "key", "line", "number", "pid",
-        "running",
+        "_first_bytes", "_last_bytes", "born", "ending", "forker", "jobs", "key", "line", "number",
+        "pid", "running",
     )  # fmt: skip
 
-    def __init__(self, number: int, key: Key, line: SlotLine, born: float) -> None:
+    def __init__(self, number: int, key: Key, line: SlotLine, forker: Forker, born: float) -> None:
         self.number, self.key, self.line, self.born = number, key, line, born
+        self.forker = forker
         self.jobs = self._first_bytes = self._last_bytes = 0
         self.pid: int | None = None
         self.running: RunningAttempt | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from treadle.errors import NotFound, StaleMove
 from treadle.interfaces import Capacity, RunFilter
 from treadle.model.bindings import Arguments, Stored, leaves
-from treadle.model.groups import Group
+from treadle.model.groups import GROUP, Group
 from treadle.model.orders import Report
 from treadle.model.records import (
     Attempt,
@@ -164,6 +164,14 @@ class SqliteBooks(Upkeep):
     def groups(self, *, before: str | None = None, limit: int = 50) -> list[Group]:
         found = QUERIES.groups(self._db, before=before or LAST, limit=limit)
         return rows.groups(found)
+
+    def active_in_group(self, name: str) -> list[Job]:
+        found = QUERIES.active_in_group(self._db, key=GROUP, value=name)
+        return [self._job(row) for row in found]
+
+    def began_in_group(self, name: str) -> dict[str, datetime]:
+        found = QUERIES.began_in_group(self._db, key=GROUP, value=name)
+        return {r["run_id"]: at for r in found if (at := rows.moment(r["began"])) is not None}
 
     def unfinished_runs(self) -> list[Run]:
         return self._with_labels(list(QUERIES.unfinished_runs(self._db)))

@@ -1,0 +1,110 @@
+"""Where built environments lie, and which of them nobody has used for long.
+
+<root>/<name>/ holds `venv` (the prefix), `build.log`, the files it was built from, and
+`environment.json`, written last: without it the folder is a draft. An environment is built where
+it stays, since not all of a virtual environment can be moved. That file's mtime tells when the
+environment was last used.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from treadle.model.ids import new_id
+from treadle.model.records import Environment
+
+MARKER, PREFIX, LOG = "environment.json", "venv", "build.log"
+_DRAFT_SECONDS = 3600.0  #: older than any build may take
+_REMOVED = ".removed-"
+
+
+class EnvironmentFolders:
+    """The folders of one data directory's environments."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, environment: Environment) -> Path:
+        return self.root / name_of(environment)
+
+    def python(self, environment: Environment) -> str | None:
+        """Its interpreter if it is there, and used from now on; None if it has to be built."""
+        folder = self.folder(environment)
+        python = f"{folder}/{PREFIX}/bin/python"
+        try:
+            os.utime(folder / MARKER)
+            os.stat(python)  # its base may have been removed
+        except OSError:
+            return None
+        return python
+
+    def finish(self, environment: Environment) -> None:
+        """What was built is whole. Raises OSError."""
+        folder = self.folder(environment)
+        draft = folder / f"{MARKER}.draft"
+        draft.write_text(json.dumps(asdict(environment), indent=2))
+        draft.replace(folder / MARKER)
+
+    def renew(self, environment: Environment) -> None:
+        """It is in use."""
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self.folder(environment) / MARKER)
+
+    def unused(self, days: float | None) -> list[str]:
+        """Names of those not used for so many days (None: all are kept), of abandoned drafts, and
+        of what was about to be removed."""
+        if not self.root.is_dir():
+            return []
+        now = time.time()
+        found = []
+        for entry in sorted(self.root.iterdir()):
+            since = _used(entry)
+            limit = _DRAFT_SECONDS if since is None else _seconds(days)
+            if entry.name.startswith(_REMOVED) or (
+                not entry.name.startswith(".") and now - (since or _born(entry)) > limit
+            ):
+                found.append(entry.name)
+        return found
+
+    def remove(self, name: str) -> None:
+        """Take the folder away at once, then file by file."""
+        taken = self.root / f"{_REMOVED}{new_id('env')}"
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / name).rename(taken)
+            shutil.rmtree(taken, ignore_errors=True)
+
+
+def name_of(environment: Environment) -> str:
+    """Its key; with the engine's own Python where it names none."""
+    if environment.python or environment.conda:
+        return environment.key
+    return f"{environment.key}-{sys.implementation.cache_tag}"
+
+
+def key_of(name: str) -> str:
+    """The key of the environment whose folder has this name."""
+    return name.partition("-")[0]
+
+
+def _used(folder: Path) -> float | None:
+    try:
+        return (folder / MARKER).stat().st_mtime
+    except OSError:
+        return None
+
+
+def _born(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return time.time()
+
+
+def _seconds(days: float | None) -> float:
+    """Never less than an hour: a job that uses one renews it all the time."""
+    return float("inf") if days is None else max(days * 86400, _DRAFT_SECONDS)
