@@ -1,4 +1,4 @@
-"""Bundles: a file and the modules beside it, addressed by content."""
+"""Bundles of files in no project: a Python file and the modules beside it, by content."""
 
 import importlib
 import json
@@ -10,11 +10,24 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from treadle.authoring import bundles
+from treadle.authoring import limits
 from treadle.authoring.bundles import bundle
 from treadle.errors import InvalidDefinition, TooLarge
 
 Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file below the test's folder, which no mark makes a project."""
+
+    def write(name: str, source: str) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source)
+        return path
+
+    return write
 
 
 def names(file: Path) -> list[str]:
@@ -127,16 +140,16 @@ def test_too_much_is_refused_naming_the_largest(
 ) -> None:
     file = write("pipeline.py", "")
     write("large.py", "x" * 2000)
-    monkeypatch.setattr(bundles, "BUNDLE_LIMIT_BYTES", 1000)
+    monkeypatch.setattr(limits, "MOST_BYTES", 1000)
 
-    with pytest.raises(TooLarge, match=r"more than the 1,000 .* the largest is large\.py"):
+    with pytest.raises(TooLarge, match=r"more than the 1,000 .* largest are large\.py"):
         bundle(file)
 
 
 def test_too_many_are_refused(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(4):
         file = write(f"module{number}.py", "")
-    monkeypatch.setattr(bundles, "BUNDLE_LIMIT_FILES", 3)
+    monkeypatch.setattr(limits, "MOST_FILES", 3)
 
     with pytest.raises(TooLarge, match="more than 3 modules"):
         bundle(file)

@@ -55,7 +55,8 @@ def test_functions_of_importable_files_go_as_a_bundle() -> None:
     assert code.digest == bundle.digest
     assert code.entry == "test_code:importable"
     assert Path(code.project_dir, "pyproject.toml").is_file()
-    assert bundle.files["test_code.py"].path == Path(__file__)
+    assert bundle.files["tests/authoring/test_code.py"].path == Path(__file__)
+    assert code.folder == "tests/authoring"
     assert not traced.blobs
 
 

@@ -1,199 +1,242 @@
-"""Bundles: the user's file and the modules beside it, addressed by content.
+"""Bundles: the code of a run, addressed by content.
 
-A bundle has the folder that imports start from: its .py files and extension modules, and those of
-the packages in it. A folder without __init__.py counts as a package if a file of the bundle
-imports it. Nothing of it is imported or run here.
+For a file in a project (the nearest folder above it with a treadle.toml, pyproject.toml or .git)
+that is the whole project, ignored files left out. Without a project it is a Python file with the
+modules beside it, or the folder of a pipeline file.
 """
 
-import ast
 import importlib.machinery
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from blake3 import blake3
 
-from treadle.authoring import places
-from treadle.errors import InvalidDefinition, TooLarge
-from treadle.model.parsing import parsed
+from treadle.authoring import beside, index, limits, places, projects
+from treadle.authoring.contents import digest_of
+from treadle.authoring.git import GitFacts, GitStatus, repository_of
+from treadle.authoring.projects import Found, Project, mode_of, unreadable
+from treadle.errors import InvalidDefinition
 from treadle.model.records import Source
 
-SUFFIXES = (*importlib.machinery.SOURCE_SUFFIXES, *importlib.machinery.EXTENSION_SUFFIXES)
-SKIPPED = frozenset({"__pycache__", "node_modules", "venv", "env", "site-packages"})
-BUNDLE_LIMIT_BYTES = 256 * 1024 * 1024
-BUNDLE_LIMIT_FILES = 20_000
+DOCUMENTS = (".yaml", ".yml", ".json")  #: pipeline files
+CODE = (
+    *beside.SUFFIXES, *DOCUMENTS, ".sh", ".bash", ".ipynb", ".toml", ".r", ".R", ".jl", ".js",
+    ".sql", ".whl", ".jar",
+)  # fmt: skip
+Link = tuple[str, int, int]  #: (absolute path, size in bytes, mtime in nanoseconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundledFile:
     """A file as it was when it was bundled."""
 
-    path: Path  #: absolute
+    place: str  #: its absolute path
     digest: str
     size_bytes: int
     mode: int  #: 0o644, or 0o755 if it may be executed
 
+    @property
+    def path(self) -> Path:
+        return Path(self.place)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """Files by their path below the folder that imports start from."""
+    """Files by their path below the root. links: large data files, which stay where they are."""
 
     digest: str  #: of the manifest
-    manifest: bytes  #: {"files": {path: [digest, size in bytes, mode]}}, keys sorted, compact
+    manifest: bytes  #: see manifest_of
     files: Mapping[str, BundledFile]
     root: Path
     project_dir: Path
-    module: str = ""  #: to import, if the bundle was made for one file
+    links: Mapping[str, Link] = field(default_factory=dict)
+    module: str = ""  #: to import, if the bundle was made for a Python file
     folder: str = ""  #: below the root: where imports start, or where the pipeline file lies
     source: Source = Source()  # noqa: RUF009 - frozen
+    left_out: Mapping[str, str] = field(default_factory=dict)  #: path -> why, if not by a rule
+
+
+def manifest_of(files: Mapping[str, BundledFile], links: Mapping[str, Link]) -> bytes:
+    """{"files": {path: [digest, size in bytes, mode]}, "links": {path: [absolute path, size in
+    bytes, mtime in ns]}} as JSON, keys sorted, compact; no "links" if there are none.
+    """
+    told: dict[str, object] = {
+        "files": {name: (f.digest, f.size_bytes, f.mode) for name, f in files.items()}
+    }
+    if links:
+        told["links"] = links
+    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
 
 
 def bundle(file: Path) -> Bundle:
-    """The bundle of a file; `module` is the name to import it by.
+    """The bundle of a Python file or a pipeline file.
 
-    Raises InvalidDefinition if it is no readable Python file, TooLarge if there is too much.
+    Raises InvalidDefinition if it is neither or something cannot be read, TooLarge if there is too
+    much, Conflict if a file goes on changing meanwhile.
     """
     file = file.expanduser().absolute()
     if not file.is_file():
         raise InvalidDefinition(f"there is no file {places.shown(str(file))}.")
+    if file.suffix.lower() in DOCUMENTS:
+        return bundle_for(file, file.parent) or project_bundle(
+            file.parent, file=file.name, folder=""
+        )
+    _check_is_module(file)
+    start = file.parent
+    while (start / "__init__.py").is_file():
+        start = start.parent
+    names = list(file.relative_to(start).with_suffix("").parts)
+    if names[-1] == "__init__" and len(names) > 1:
+        names.pop()
+    module = ".".join(names)
+    return bundle_for(file, start, module=module) or bundle_of(start, module=module, file=file)
+
+
+def _check_is_module(file: Path) -> None:
     if file.suffix not in importlib.machinery.SOURCE_SUFFIXES:
-        raise InvalidDefinition(f"{file.name} is not a Python file.", hint="Name a .py file.")
+        raise InvalidDefinition(
+            f"{file.name} is not a Python file, nor a pipeline file.",
+            hint=f"Name a file that ends in .py, {', '.join(DOCUMENTS)}.",
+        )
     if "." in file.stem:
         raise InvalidDefinition(
             f"{file.name} cannot be imported: a module's name has no dots.", hint="Rename it."
         )
-    root = file.parent
-    while (root / "__init__.py").is_file():
-        root = root.parent
-    names = list(file.relative_to(root).with_suffix("").parts)
-    if names[-1] == "__init__" and len(names) > 1:
-        names.pop()
-    return bundle_of(root, module=".".join(names))
 
 
-def bundle_of(root: Path, *, module: str = "", package: str = "") -> Bundle:
-    """The bundle of the folder that imports start from.
+def bundle_for(file: Path, start: Path, *, module: str = "") -> Bundle | None:
+    """The bundle of the project that the file is part of; None if it is part of none.
 
-    package: a folder there that counts as one whether or not it has an __init__.py.
+    start: the folder that its imports start from, or the file's own. A file whose imports start
+    above the project, or that a rule leaves out of it, is no part of it.
+    Raises InvalidDefinition if only a link that leads out of the project leads to the file.
     """
-    modules = sorted(_modules(root, package))
-    files = {str(path.relative_to(root)): _bundled(path) for path in modules}
-    _check_limits(files)
-    entries = {name: [f.digest, f.size_bytes, f.mode] for name, f in sorted(files.items())}
-    manifest = json.dumps({"files": entries}, sort_keys=True, separators=(",", ":")).encode()
+    root = places.marked_folder(file)
+    if root is None or not start.is_relative_to(root):
+        return None
+    name = file.relative_to(root).as_posix()
+    folder = start.relative_to(root).as_posix()
+    made = project_bundle(root, file=name, folder="" if folder == "." else folder, module=module)
+    for each in projects.ancestors(name):
+        if each in made.left_out:
+            raise InvalidDefinition(
+                f"{each} cannot go along with the project {root}: {made.left_out[each]}.",
+                hint="Put the file itself into the project.",
+            )
+    return made if name in made.files else None
+
+
+def project_bundle(root: Path, *, file: str, folder: str, module: str = "") -> Bundle:
+    """The bundle of a whole project. file, folder: below the root; see Bundle.
+
+    Git tells of the project while it is walked through.
+    """
+    repository = repository_of(root)
+    status = None if repository is None else GitStatus(root)
+    try:
+        project = projects.look(root, repository)
+        files, links = _contents(project)
+        if project.is_changed:
+            index.save(root, project.folders)
+        manifest = manifest_of(files, links)
+        facts = GitFacts() if status is None else status.facts()
+    finally:
+        if status is not None:
+            status.stop()
+    digest = blake3(manifest).hexdigest()
     return Bundle(
-        digest=blake3(manifest).hexdigest(),
+        digest=digest,
         manifest=manifest,
         files=files,
+        links=links,
         root=root,
-        project_dir=places.project_dir(root / "any"),
+        project_dir=root,
         module=module,
+        folder=folder,
+        source=_source(digest, root, file, facts),
+        left_out=project.left_out,
     )
 
 
-def _bundled(path: Path) -> BundledFile:
-    try:
-        data = path.read_bytes()
-        mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    return BundledFile(path=path, digest=blake3(data).hexdigest(), size_bytes=len(data), mode=mode)
+def _source(digest: str, root: Path, file: str, facts: GitFacts) -> Source:
+    return Source(
+        snapshot=digest,
+        root=str(root),
+        file=file,
+        commit=facts.commit,
+        branch=facts.branch,
+        dirty=facts.dirty,
+    )
 
 
-def _check_limits(files: Mapping[str, BundledFile]) -> None:
-    largest = max(files, key=lambda name: files[name].size_bytes, default="")
-    total = sum(file.size_bytes for file in files.values())
-    if total > BUNDLE_LIMIT_BYTES:
-        raise TooLarge(
-            f"the modules beside the pipeline have {total:,} bytes, more than the "
-            f"{BUNDLE_LIMIT_BYTES:,} that are sent along; the largest is {largest}.",
-            hint="Move the pipeline to a folder of its own, or install large packages.",
+def _contents(project: Project) -> tuple[dict[str, BundledFile], dict[str, Link]]:
+    """What goes along, and what is linked. Nothing is read that has not changed."""
+    copied: list[Found] = []
+    links: dict[str, Link] = {}
+    for found in project.files:
+        size = found.status.st_size
+        if size > limits.LINKED_FROM_BYTES and not found.name.endswith(CODE):
+            links[found.name] = (found.path, size, found.status.st_mtime_ns)
+        else:
+            copied.append(found)
+    limits.check_size(project.root, [(found.status.st_size, found.name) for found in copied])
+    files = {}
+    for found in copied:
+        if (file := _bundled(project, found)) is not None:
+            files[found.name] = file
+    return files, links
+
+
+def _bundled(project: Project, found: Found) -> BundledFile | None:
+    """The file; None if it has gone since the project was walked through."""
+    known = found.known
+    if known is not None:
+        return BundledFile(
+            place=found.path, digest=known.digest, size_bytes=known.size_bytes, mode=known.mode
         )
-
-
-def _modules(root: Path, package: str) -> list[Path]:
-    """Modules beside the pipeline and in packages there, and in plain folders they import."""
-    inside = root.resolve()
-    found = list(_files(root, inside))
-    folders = [
-        folder
-        for folder in _folders(root, inside)
-        if (folder / "__init__.py").is_file() or folder.name == package
-    ]
-    plain = [folder for folder in _folders(root, inside) if folder not in folders]
-    while True:
-        for folder in folders:
-            found += _tree(folder, inside)
-        _check_count(len(found), root)
-        imported = {name for path in found for name in _imports(path)} if plain else set()
-        folders = [folder for folder in plain if folder.name in imported]
-        plain = [folder for folder in plain if folder not in folders]
-        if not folders:
-            return found
-
-
-def _tree(folder: Path, inside: Path) -> Iterator[Path]:
-    yield from _files(folder, inside)
-    for below in _folders(folder, inside):
-        yield from _tree(below, inside)
-
-
-def _files(folder: Path, inside: Path) -> Iterator[Path]:
-    for path in _listed(folder):
-        if path.name.endswith(SUFFIXES) and path.is_file() and _is_within(path, inside):
-            yield path
-
-
-def _folders(folder: Path, inside: Path) -> Iterator[Path]:
-    """Folders that may be packages: neither hidden, nor environments, nor links that loop."""
-    for path in _listed(folder):
-        if path.name in SKIPPED or not path.name.isidentifier() or not path.is_dir():
-            continue
-        loops = path.is_symlink() and folder.resolve().is_relative_to(path.resolve())
-        if _is_within(path, inside) and not loops and not (path / "pyvenv.cfg").exists():
-            yield path
-
-
-def _listed(folder: Path) -> list[Path]:
     try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        digest, found.status = digest_of(found.path, found.status)
+    except FileNotFoundError:
+        return None
     except OSError as error:
-        raise _unreadable(folder, error) from error
+        raise unreadable(found.path, error) from error
+    project.remember(found, digest)
+    return BundledFile(
+        place=found.path,
+        digest=digest,
+        size_bytes=found.status.st_size,
+        mode=mode_of(found.status),
+    )
 
 
-def _is_within(path: Path, inside: Path) -> bool:
-    """Whether the path leads, links followed, to something below the root."""
-    return not path.is_symlink() or path.resolve().is_relative_to(inside)
+def bundle_of(root: Path, *, module: str = "", package: str = "", file: Path) -> Bundle:
+    """The modules of the folder that imports start from, for a file in no project.
+
+    package: a folder there that counts as one whether or not it has an __init__.py.
+    """
+    paths = sorted(beside.modules(root, package))
+    files = {str(path.relative_to(root)): _module(path) for path in paths}
+    limits.check_size(root, [(each.size_bytes, name) for name, each in files.items()])
+    manifest = manifest_of(files, {})
+    digest = blake3(manifest).hexdigest()
+    return Bundle(
+        digest=digest,
+        manifest=manifest,
+        files=files,
+        root=root,
+        project_dir=places.project_dir(file),
+        module=module,
+        source=_source(digest, root, str(file.relative_to(root)), GitFacts()),
+    )
 
 
-def _imports(path: Path) -> set[str]:
-    """First names of what the file imports; none if it is no Python that can be read."""
-    if path.suffix != ".py":
-        return set()
+def _module(path: Path) -> BundledFile:
     try:
-        tree = parsed(path.read_bytes())
-    except (SyntaxError, ValueError, OSError):  # told when the file is imported, or bundled
-        return set()
-    names = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.add(node.module.partition(".")[0])
-    return names
-
-
-def _check_count(count: int, root: Path) -> None:
-    if count > BUNDLE_LIMIT_FILES:
-        raise TooLarge(
-            f"there are more than {BUNDLE_LIMIT_FILES:,} modules beside the pipeline in {root}.",
-            hint="Move the pipeline to a folder of its own.",
-        )
-
-
-def _unreadable(path: Path, error: OSError) -> InvalidDefinition:
-    return InvalidDefinition(
-        f"{path} cannot be read: {error.strerror}.",
-        hint="Every module beside a pipeline goes with it; make it readable, or move it away.",
+        digest, status = digest_of(str(path), path.stat())
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+    return BundledFile(
+        place=str(path), digest=digest, size_bytes=status.st_size, mode=mode_of(status)
     )

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from blake3 import blake3
 
 from treadle.authoring import by_value, places
-from treadle.authoring.bundles import Bundle, bundle, bundle_of
+from treadle.authoring.bundles import Bundle, bundle, bundle_for, bundle_of
 from treadle.authoring.origins import Origin, origin_of
 from treadle.authoring.scripts import ScriptTool, not_along
 from treadle.authoring.tools import ToolFunction
@@ -25,6 +25,11 @@ class Snapshot:
     root: Path  #: where imports start
     project_dir: str
     folder: str = ""  #: the root's place in the bundle
+
+    @property
+    def top(self) -> Path:
+        """Where the bundle is unpacked."""
+        return self.root.parents[self.folder.count("/")] if self.folder else self.root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +79,20 @@ class CodeChooser:
         """
         here = tool.file.parent
         if self.snapshot is not None:
-            top = self.snapshot.root
-            for _ in PurePosixPath(self.snapshot.folder).parts:
-                top = top.parent
-            folder, digest = here.relative_to(top), self.snapshot.digest
+            top, digest = self.snapshot.top, self.snapshot.digest
             project_dir = self.snapshot.project_dir
         else:
-            made = self._bundles.get(tool.file) or bundle(tool.file)
-            self._bundles[tool.file] = made
-            folder, digest = here.relative_to(made.root), made.digest
-            project_dir = str(made.project_dir)
-            if tool.script and str(folder / tool.script) not in made.files:
+            made = self._bundle_with(tool.file, here) or bundle(tool.file)
+            self._bundles.setdefault(made.root, made)
+            top, digest, project_dir = made.root, made.digest, str(made.project_dir)
+            if tool.script and str((here / tool.script).relative_to(top)) not in made.files:
                 raise not_along(tool)
         return Code(
             kind="snapshot",
             digest=digest,
             entry=tool.script,
             project_dir=project_dir,
-            folder="" if folder == Path() else folder.as_posix(),
+            folder=_below(top, here),
         )
 
     def _code_of_file(self, origin: Origin) -> Code:
@@ -99,23 +100,41 @@ class CodeChooser:
             return Code(kind="snapshot", digest="", entry=origin.entry)
         if self.snapshot is not None:
             # What is not in the snapshot was importable here, so it is in every worker.
-            inside = origin.file.is_relative_to(self.snapshot.root)
+            top = self.snapshot.top
+            inside = origin.file.is_relative_to(top) and origin.root.is_relative_to(top)
             return Code(
                 kind="snapshot",
                 digest=self.snapshot.digest if inside else "",
                 entry=origin.entry,
                 project_dir=self.snapshot.project_dir,
-                folder=self.snapshot.folder if inside else "",
+                folder=_below(top, origin.root) if inside else "",
             )
-        top = origin.root / origin.file.relative_to(origin.root).parts[0]
-        if top not in self._bundles:
-            self._bundles[top] = bundle_of(origin.root, package=top.name)
+        made = self._bundle_with(origin.file, origin.root)
+        if made is None:
+            top = origin.root / origin.file.relative_to(origin.root).parts[0]
+            made = self._bundles.get(top)
+            if made is None:
+                made = bundle_of(origin.root, package=top.name, file=origin.file)
+                self._bundles[top] = made
         return Code(
             kind="snapshot",
-            digest=self._bundles[top].digest,
+            digest=made.digest,
             entry=origin.entry,
             project_dir=str(places.project_dir(origin.file)),
+            folder=_below(made.root, origin.root),
         )
+
+    def _bundle_with(self, file: Path, start: Path) -> Bundle | None:
+        """The bundle of the project that the file, imported from there, is part of."""
+        root = places.marked_folder(file)
+        if root is None or not start.is_relative_to(root):
+            return None
+        made = self._bundles.get(root)
+        if made is None:
+            made = bundle_for(file, start)
+            if made is not None:
+                self._bundles[root] = made
+        return made if made is not None and _below(root, file) in made.files else None
 
     def _pin_values(
         self, values: Mapping[str, AnyTool], codes: dict[int, Code]
@@ -133,6 +152,11 @@ class CodeChooser:
             return self.snapshot.project_dir
         file = self.origin_of(tool).file
         return str(Path.cwd() if file is None else places.project_dir(file))
+
+
+def _below(root: Path, path: Path) -> str:
+    """The path below the root; "" for the root itself."""
+    return "" if path == root else path.relative_to(root).as_posix()
 
 
 def _fresh(entry: str, taken: Mapping[str, Any]) -> str:

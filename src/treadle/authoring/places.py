@@ -74,8 +74,12 @@ def _relative(filename: str) -> str:
 
 def project_dir(file: Path) -> Path:
     """The nearest folder above with a project's mark; without one, the file's own folder."""
-    file = file.absolute()
-    for folder in file.parents:
+    return marked_folder(file) or file.absolute().parent
+
+
+def marked_folder(file: Path) -> Path | None:
+    """The nearest folder above with a project's mark, if there is one."""
+    for folder in file.absolute().parents:
         if any((folder / mark).exists() for mark in PROJECT_MARKS):
             return folder
-    return file.parent
+    return None

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from treadle.client.link import Link
-from treadle.client.wire import Wire
+from treadle.client.wire import Content, Wire
 from treadle.model import bindings
 from treadle.model.bindings import Arguments
 from treadle.model.groups import Group
@@ -67,12 +67,19 @@ class Api:
         missing: list[str] = found["missing"]
         return missing
 
-    async def put_blob(self, digest: str, data: bytes) -> None:
+    async def put_blob(self, digest: str, data: Content) -> None:
         await self.wire.request("PUT", f"/blobs/{digest}", content=data)
 
-    async def put_snapshot(self, files: Mapping[str, Any]) -> tuple[str | None, list[str]]:
+    async def has_snapshot(self, digest: str) -> bool:
+        """Whether it is there with all its files; if it is, it stays for an hour."""
+        found = await self.wire.post(f"/snapshots/{digest}", repeatable=True)
+        known: bool = found["known"]
+        return known
+
+    async def put_snapshot(self, manifest: bytes) -> tuple[str | None, list[str]]:
         """(digest, []), or (None, the blobs that are missing yet)."""
-        found = await self.wire.post("/snapshots", {"files": dict(files)}, repeatable=True)
+        answer = await self.wire.request("POST", "/snapshots", content=manifest)
+        found = msgspec.json.decode(answer.content)
         return found["digest"], found["missing"]
 
     async def blob(self, digest: str) -> bytearray:

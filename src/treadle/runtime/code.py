@@ -25,7 +25,7 @@ class CodeCache:
     """Functions by code, for the life of this process."""
 
     def __init__(self) -> None:
-        self._invokers: dict[tuple[str, str, str], Invoke] = {}
+        self._invokers: dict[tuple[str, str, str, str], Invoke] = {}
         self._pickles: dict[str, dict[str, Any]] = {}
 
     def load(self, code: Code, blobs: BlobStore, address: str) -> Invoke:
@@ -34,8 +34,9 @@ class CodeCache:
         Raises what the user's module raises, or one of BUILD_ERRORS.
         """
         if code.kind == "snapshot" and code.digest:
-            _first_on_path(materialise(code.digest, blobs, address))
-        key = code.kind, code.digest, code.entry
+            top = materialise(code.digest, blobs, address)
+            _first_on_path(f"{top}/{code.folder}" if code.folder else top)
+        key = code.kind, code.digest, code.folder, code.entry
         found = self._invokers.get(key)
         if found is None:
             by_value = code.kind == "value"

@@ -1,59 +1,164 @@
-"""Lays a code snapshot out as files, once per machine."""
+"""Lays a code snapshot out as files, once per machine, and sees that they stay as they were.
 
-import json
+Files and folders are read-only. Root may write all the same, so at each use sizes and times are
+compared, and what was changed is put right. One folder is no part of this: __pycache__, which is
+made along with the modules, so that what Python compiles is kept (a module of 20 kB is imported in
+0.2 ms instead of 5) and no folder's time changes.
+"""
+
+import contextlib
+import fcntl
 import os
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
-from typing import Any
+import time
+from collections.abc import Iterator
+from pathlib import Path
 
-from treadle.errors import InvalidDefinition, Unavailable
+from treadle.errors import Unavailable
 from treadle.interfaces import BlobStore
+from treadle.runtime.layout import PYCACHE, STAMP_NS, Layout, layout_of
+from treadle.storage.trees import remove_tree
+
+#: Looking at a snapshot takes at most this share of the time; a look at 10,000 files takes 20 ms.
+_SHARE = 0.05
+_layouts: dict[str, Layout] = {}
 
 
 def materialise(digest: str, blobs: BlobStore, address: str) -> str:
     """The folder that holds the snapshot's files; made now if this machine has none.
 
     It stands beside the blobs' folder and appears at once, whole: others may race to make it.
+    To be asked for at each use: what was changed is repaired, and a data file that is linked must
+    be as it was. Raises InvalidDefinition if it is not, MissingBlob, DamagedBlob, Unavailable.
     """
-    folder = Path(address).parent / "snapshots" / digest
-    if not folder.exists():
-        _clear_abandoned(folder)
-        _make(folder, digest, blobs)
-    return str(folder)
+    folder = f"{_beside(address)}/{digest}"
+    layout = _layouts.get(folder)
+    if layout is None:
+        if len(_layouts) > 16:
+            _layouts.clear()
+        layout = _layouts[folder] = layout_of(blobs.open(digest, verify=True))
+    layout.check_links()
+    if not os.path.isdir(folder):
+        _make(Path(folder), layout, blobs)
+    elif time.monotonic() >= layout.look_again_at:
+        started = time.monotonic()
+        if layout.damage(folder):
+            _repair(folder, layout, blobs)
+        ended = time.monotonic()
+        layout.look_again_at = ended + (ended - started) / _SHARE
+    return folder
 
 
-def _make(folder: Path, digest: str, blobs: BlobStore) -> None:
-    manifest: Mapping[str, Any] = json.loads(bytes(blobs.open(digest, verify=True)))
-    draft = folder.with_name(f".{digest}.{os.getpid()}")
+def _beside(address: str) -> str:
+    if "://" in address:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+        return f"{base}/treadle/snapshots"
+    return f"{os.path.dirname(os.path.abspath(address))}/snapshots"
+
+
+def _make(folder: Path, layout: Layout, blobs: BlobStore) -> None:
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
+    _clear_abandoned(folder)
     try:
         draft.mkdir(parents=True)
-        for name, (blob, _, mode) in manifest["files"].items():
-            _write(draft / _safe(name), blobs.open(blob, verify=True), mode)
+        for name in layout.folders:
+            os.makedirs(f"{draft}/{name}", exist_ok=True)
+        for name in layout.files:
+            _write(f"{draft}/{name}", layout, name, blobs)
+        for name, (target, _, _) in layout.links.items():
+            os.symlink(target, f"{draft}/{name}")
+        _close(str(draft), layout)
         os.rename(draft, folder)
     except BaseException as error:
-        _remove(draft)
+        remove_tree(draft)
         if isinstance(error, OSError) and folder.exists():  # another process was faster
             return
         if isinstance(error, OSError):
-            raise Unavailable(
-                f"The code cannot be laid out in {folder.parent}: {error.strerror}.",
-                hint="Is there room on that disk, and may you write there?",
-            ) from error
+            raise _not_writable(folder, error) from error
         raise
 
 
-def _write(path: Path, data: memoryview, mode: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    path.chmod(mode & 0o777 | 0o600)
+def _write(path: str, layout: Layout, name: str, blobs: BlobStore) -> None:
+    digest, _, mode = layout.files[name]
+    rest = blobs.open(digest, verify=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fchmod(descriptor, 0o555 if mode & 0o100 else 0o444)
+        os.utime(descriptor, ns=(STAMP_NS, STAMP_NS))
+    finally:
+        os.close(descriptor)
 
 
-def _safe(name: str) -> str:
-    """The name, if it stays inside its folder. Raises InvalidDefinition otherwise."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        raise InvalidDefinition(f"The code snapshot holds a file outside its folder: {name!r}.")
-    return name
+def _close(folder: str, layout: Layout) -> None:
+    """Make the folders read-only; the deepest first, as theirs change the times of those above."""
+    for name in sorted(layout.folders, reverse=True):
+        path = f"{folder}/{name}" if name else folder
+        if name in layout.with_modules:
+            os.makedirs(f"{path}/{PYCACHE}", exist_ok=True)
+        os.chmod(path, 0o555)
+        if name:  # the time of the top tells how old the whole is
+            os.utime(path, ns=(STAMP_NS, STAMP_NS))
+
+
+def _repair(folder: str, layout: Layout, blobs: BlobStore) -> None:
+    """Put right what is not as it was laid out; one process at a time."""
+    try:
+        with _alone(os.path.dirname(folder)):
+            damaged = layout.damage(folder)
+            if not damaged:  # another process was faster
+                return
+            for name in layout.folders:  # in order: those above first
+                _open_folder(f"{folder}/{name}" if name else folder, layout.entries(name))
+            for name in damaged:
+                _put_right(folder, layout, name, blobs)
+            _close(folder, layout)
+    except OSError as error:
+        raise _not_writable(Path(folder), error) from error
+
+
+def _open_folder(path: str, entries: frozenset[str]) -> None:
+    """Make it writable, and remove what does not belong there."""
+    if os.path.islink(path) or not os.path.isdir(path):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+        os.mkdir(path)
+    os.chmod(path, 0o700)
+    for entry in os.listdir(path):
+        if entry not in entries:
+            _remove(f"{path}/{entry}")
+
+
+def _put_right(folder: str, layout: Layout, name: str, blobs: BlobStore) -> None:
+    path = f"{folder}/{name}"
+    if name in layout.files:
+        passing = f"{folder}.{os.getpid()}"
+        _remove(passing)
+        _write(passing, layout, name, blobs)
+        if os.path.isdir(path) and not os.path.islink(path):
+            remove_tree(path)
+        os.replace(passing, path)
+    elif name in layout.links:
+        _remove(path)
+        os.symlink(layout.links[name][0], path)
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path) and not os.path.islink(path):
+        remove_tree(path)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+@contextlib.contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _clear_abandoned(folder: Path) -> None:
@@ -62,10 +167,11 @@ def _clear_abandoned(folder: Path) -> None:
         return
     for draft in folder.parent.glob(f".{folder.name}.*"):
         if not os.path.exists(f"/proc/{draft.name.rpartition('.')[2]}"):
-            _remove(draft)
+            remove_tree(draft)
 
 
-def _remove(folder: Path) -> None:
-    import shutil  # noqa: PLC0415 - 5 ms of every start for what is rarely needed
-
-    shutil.rmtree(folder, ignore_errors=True)
+def _not_writable(folder: Path, error: OSError) -> Unavailable:
+    return Unavailable(
+        f"The code cannot be laid out in {folder.parent}: {error.strerror}.",
+        hint="Is there room on that disk, and may you write there?",
+    )

@@ -15,6 +15,7 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PREFIX}/blobs/{{digest}}", blobs.put_blob, methods=["PUT"]),
     Route(f"{PREFIX}/blobs/{{digest}}", blobs.get_blob, methods=["GET"]),
     Route(f"{PREFIX}/snapshots", snapshots.post_snapshot, methods=["POST"]),
+    Route(f"{PREFIX}/snapshots/{{digest}}", snapshots.renew_snapshot, methods=["POST"]),
     Route(f"{PREFIX}/calls", calls.post_call, methods=["POST"]),
     Route(f"{PREFIX}/jobs/{{id}}", jobs.get_job, methods=["GET"]),
     Route(f"{PREFIX}/jobs/{{id}}/log", jobs.get_log, methods=["GET"]),

@@ -32,6 +32,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", f"{PREFIX}/blobs/{{digest}}"): READ,
     ("POST", f"{PREFIX}/blobs/missing"): DATA,
     ("POST", f"{PREFIX}/snapshots"): DATA,
+    ("POST", f"{PREFIX}/snapshots/{{digest}}"): DATA,
     ("POST", f"{PREFIX}/calls"): RUN,
     ("GET", f"{PREFIX}/jobs/{{id}}"): READ,
     ("GET", f"{PREFIX}/jobs/{{id}}/log"): READ,

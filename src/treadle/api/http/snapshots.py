@@ -15,19 +15,32 @@ from treadle.api.http.state import house_of, scheduler_of
 from treadle.errors import InvalidRequest
 
 
+async def renew_snapshot(request: Request) -> Response:
+    """POST /snapshots/{digest}: {"known"}, whether it is here; if so, it stays for an hour."""
+    scheduler_of(request)
+    house, digest = house_of(request), checked_digest(request.path_params["digest"])
+    at = house.clock.now()
+    known = await house.ledger.write(lambda books: books.renew_snapshot(digest, at))
+    known = known and await to_thread.run_sync(house.blobs.has, digest)
+    return json_response({"known": known})
+
+
 async def post_snapshot(request: Request) -> Response:
-    """POST /snapshots {"files": {path: [digest, size, mode]}}: 201 {"digest", "missing"}.
+    """POST /snapshots {"files": {path: [digest, size, mode]}, "links": {path: [absolute path, size,
+    mtime in ns]}}: 201 {"digest", "missing"}.
 
     Missing blobs are to be put, then the same is posted again; until then nothing is kept.
     """
     scheduler_of(request)
-    files = _checked_files((await json_body(request, ("files",))).get("files"))
+    body = await json_body(request, ("files", "links"))
+    files, links = _checked_files(body.get("files")), _checked_links(body.get("links", {}))
+    told = {"files": files, "links": links} if links else {"files": files}
     house = house_of(request)
     digests = [entry[0] for entry in files.values()]
     missing = await missing_of(request, digests)
     if missing:
         return json_response({"digest": None, "missing": missing}, 201)
-    manifest = json.dumps({"files": files}, sort_keys=True, separators=(",", ":")).encode()
+    manifest = json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
     digest, _ = await to_thread.run_sync(house.blobs.put, [manifest])
     at = house.clock.now()
     await house.ledger.write(lambda books: books.add_snapshot(digest, [*digests, digest], at))
@@ -38,12 +51,29 @@ def _checked_files(files: Any) -> dict[str, list[Any]]:
     if not isinstance(files, dict):
         raise InvalidRequest("files: expected an object of paths.")
     for path, entry in files.items():
-        parts = PurePosixPath(path).parts
-        if not parts or path.startswith("/") or ".." in parts or "\0" in path:
-            raise InvalidRequest(f"files: {path!r} leads out of the bundle.")
+        _check_path(path, "files")
         match entry:
             case [str(digest), int(size), int(mode)] if size >= 0 and 0 <= mode <= 0o777:
                 checked_digest(digest)
             case _:
                 raise InvalidRequest(f"files: {path!r}: expected [digest, size, mode].")
     return files
+
+
+def _checked_links(links: Any) -> dict[str, list[Any]]:
+    if not isinstance(links, dict):
+        raise InvalidRequest("links: expected an object of paths.")
+    for path, entry in links.items():
+        _check_path(path, "links")
+        match entry:
+            case [str(target), int(size), int()] if target.startswith("/") and size >= 0:
+                pass
+            case _:
+                raise InvalidRequest(f"links: {path!r}: expected [absolute path, size, mtime].")
+    return links
+
+
+def _check_path(path: str, where: str) -> None:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+        raise InvalidRequest(f"{where}: {path!r} leads out of the bundle.")

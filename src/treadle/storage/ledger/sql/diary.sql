@@ -34,13 +34,17 @@ SELECT * FROM metrics WHERE job_id = :job_id AND id > :after ORDER BY id;
 UPDATE jobs SET progress_done = :done, progress_total = :total WHERE id = :id;
 
 -- name: referenced_digests
--- Every blob that something in the ledger still names.
+-- Every blob that something in the ledger still names, and those of young snapshots: somebody was
+-- told that these are here, and may be about to submit.
 SELECT digest FROM outputs WHERE inline IS NULL
 UNION SELECT digest FROM job_blobs
 UNION SELECT code_digest FROM tools WHERE id IN (SELECT tool_id FROM jobs)
 UNION SELECT snapshot_files.digest FROM snapshot_files
   JOIN tools ON tools.code_digest = snapshot_files.snapshot
- WHERE tools.id IN (SELECT tool_id FROM jobs);
+ WHERE tools.id IN (SELECT tool_id FROM jobs)
+UNION SELECT snapshot_files.digest FROM snapshots
+  JOIN snapshot_files ON snapshot_files.snapshot = snapshots.digest
+ WHERE snapshots.added_at > CAST(strftime('%s', 'now') AS REAL) - 3600;
 
 -- name: known_streams
 -- Ids under which logs may still be wanted.
