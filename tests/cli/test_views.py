@@ -112,7 +112,7 @@ def test_a_step_that_will_be_tried_again_says_so_and_its_clock_stands_still():
     screen.tell("job.started", "job_1", state="running", attempt=1)
     screen.tell("job.retried", "job_1", state="waiting", attempt=1, failure=failure)
     (row,) = [line for line in picture(screen, console).splitlines() if "ValueError" in line]
-    assert row.split() == "○ train will be tried again after ValueError: no".split()
+    assert row.split()[1:] == "train will be tried again after ValueError: no".split()
 
 
 def test_many_steps_are_counted_by_tool():
@@ -127,6 +127,78 @@ def test_many_steps_are_counted_by_tool():
     (row,) = [line for line in shown if " train " in line]
     assert "1/10000" in row
     assert "11 running" in row
+
+
+def lines_before(text):
+    """What stands before the names of the rows."""
+    return [line[:7].rstrip() for line in text.splitlines()[1:]]
+
+
+def test_rows_stand_behind_lines_that_tell_who_waits_for_whom():
+    console = terminal()
+    screen = Screen(LiveView(console), *compare())
+    screen.tell("job.started", "job_0", state="running", attempt=1)
+    screen.tell("job.completed", "job_0", state="completed", attempt=1)
+    screen.tell("job.started", "job_2", state="running", attempt=1)
+    drawn = [" ✓", " ├─○─╮", " ├─●─┤", " ╰─○─┤", " ○───╯"]
+    assert lines_before(picture(screen, console)) == drawn
+
+
+def test_a_narrow_terminal_has_no_lines_and_a_resized_one_has_them_again():
+    console = terminal(width=18)
+    screen = Screen(LiveView(console), *compare())
+    assert lines_before(picture(screen, console))[1] == " ○ trai"
+    console.width = 60
+    assert lines_before(picture(screen, console))[1] == " ├─○─╮"
+
+
+def test_a_terminal_without_unicode_has_lines_in_ascii():
+    screen = Screen(LiveView(terminal()), *compare())
+    screen.view._ascii = True
+    drawn = picture(screen, terminal())
+    assert lines_before(drawn)[1:] == [" +-.-+", " +-.-+", " +-.-+", " .---+"]
+
+
+def test_parents_stand_above_their_children_whatever_the_order_of_the_steps():
+    jobs = [a_job("best", "best", 0), a_job("load", "load", 1, JobState.QUEUED)]
+    screen = Screen(LiveView(terminal()), jobs, [("job_1", "job_0")])
+    assert [row.step for row in screen.board.rows.values()] == ["load", "best"]
+
+
+def fan(steps):
+    """load -> many trainings -> best."""
+    jobs = [a_job("load", "load", 0, JobState.QUEUED)]
+    jobs += [a_job(f"train-{i}", "train", i) for i in range(1, steps + 1)]
+    jobs += [a_job("best", "best", steps + 1)]
+    edges = [("job_0", f"job_{i}") for i in range(1, steps + 1)]
+    return jobs, edges + [(f"job_{i}", f"job_{steps + 1}") for i in range(1, steps + 1)]
+
+
+def test_many_steps_keep_the_shape_of_what_they_are_part_of():
+    console = terminal()
+    screen = Screen(LiveView(console), *fan(1_000))
+    screen.tell("job.started", "job_0", state="running", attempt=1)
+    screen.tell("job.completed", "job_0", state="completed", attempt=1)
+    for i in range(1, 4):
+        screen.tell("job.started", f"job_{i}", state="running", attempt=1)
+    screen.tell("job.completed", "job_1", state="completed", attempt=1)
+    _, load, train, best, *active = picture(screen, console).splitlines()
+    assert [line.split()[:2] for line in (load, train, best)] == [
+        ["✓", "load"], ["●", "train"], ["○", "best"],
+    ]  # fmt: skip
+    assert "1/1000" in train and "2 running" in train
+    assert [line.split()[1] for line in active] == ["train-2", "train-3"]
+
+
+def test_steps_that_are_all_different_are_counted_by_tool():
+    names = [f"step-{i}" for i in range(1_000)]
+    jobs = [a_job(name, "step", i) for i, name in enumerate(names)]
+    chain = [(f"job_{i}", f"job_{i + 1}") for i in range(999)]
+    console = terminal()
+    screen = Screen(LiveView(console), jobs, chain)
+    assert [line.split()[:3] for line in picture(screen, console).splitlines()[1:]] == [
+        ["○", "step", "0/1000"]
+    ]
 
 
 def test_a_low_terminal_counts_too():

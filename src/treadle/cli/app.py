@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from treadle.cli import doctor, groups, listing, logs, outputs, printing, run, upkeep
+from treadle.cli import doctor, graph, groups, listing, logs, outputs, printing, run, upkeep
 from treadle.cli.signals import silence
 from treadle.errors import TreadleError
 
@@ -47,7 +47,15 @@ app = typer.Typer(
 RUNNING, LOOKING, KEEPING = "Run", "Look", "Upkeep"
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     RUNNING: [run.run, upkeep.abort, run.retry],
-    LOOKING: [listing.ps, listing.show, logs.logs, listing.metrics, outputs.artifacts, outputs.get],
+    LOOKING: [
+        graph.graph,
+        listing.ps,
+        listing.show,
+        logs.logs,
+        listing.metrics,
+        outputs.artifacts,
+        outputs.get,
+    ],
     KEEPING: [upkeep.rm, upkeep.gc, doctor.doctor, upkeep.version],
 }
 WITH_GROUPS = (listing.ps,)

@@ -1,16 +1,18 @@
-"""What is known of a run while it is followed: a row per job, and counts by tool.
+"""What is known of a run while it is followed: a row per job, and counts by tool and by group.
 
 Pure: events go in, rows and counts are read out. Each event costs the same however many jobs
 there are, and so does reading the counts.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from treadle.cli import shape
+from treadle.model.graph import Parents
+from treadle.model.pictures.picture import group_label
 from treadle.model.records import Event, Job, Metric, Run
 from treadle.model.states import (
     JOB_ENDS,
@@ -32,6 +34,7 @@ REASONS = {
     "build": "waits for its environment",
     "backend": "waits for the engine to come back",
 }
+MOST_ROWS = 20  #: shown one by one; beyond, alike steps are counted together
 Edges = Iterable[tuple[str, str]]  #: (parent job, child job)
 
 
@@ -64,20 +67,38 @@ class Row:
 
 
 class Board:
-    """The rows of one run, in the order of its steps."""
+    """The rows of one run, parents first, otherwise in the order of its steps."""
 
     def __init__(self, run: Run, jobs: Iterable[Job], edges: Edges) -> None:
         self.run = run
-        self.rows = {job.id: _row(job) for job in sorted(jobs, key=lambda job: job.position)}
         self.tools: dict[str, Counter[JobState]] = {}
         self.active: dict[str, Row] = {}  #: held by an owner now, oldest first
         self.labels: dict[str, str] = {}  #: tool id -> what to call it
+        given = {job.id: _row(job) for job in sorted(jobs, key=lambda job: job.position)}
         for parent, child in edges:
-            self.rows[child].parents.append(parent)
+            given[child].parents.append(parent)
+        parents = {job_id: frozenset(row.parents) for job_id, row in given.items()}
+        self.rows = {job_id: given[job_id] for job_id in shape.in_order(parents)}
+        self.lines = self.group_lines = shape.NO_LINES
+        self.groups: list[shape.Group] = []  #: of alike rows, where there are many
+        self._group_of: dict[str, shape.Group] = {}
+        self._shape(parents)
         for row in self.rows.values():
             self.tools.setdefault(row.tool, Counter())[row.state] += 1
-            self.labels.setdefault(row.tool, label(row.step))
+            self.labels.setdefault(row.tool, group_label(row.step))
             self._note_active(row)
+
+    def _shape(self, parents: Parents) -> None:
+        """Lines before the rows, or where these are many, groups and lines before those."""
+        if len(self.rows) <= MOST_ROWS:
+            self.lines = shape.lines_of(list(self.rows), parents)
+            return
+        steps = {job_id: row.step for job_id, row in self.rows.items()}
+        tools = {job_id: row.tool for job_id, row in self.rows.items()}
+        self.groups, self.group_lines = shape.groups_of(steps, tools, parents)
+        self._group_of = {job_id: group for group in self.groups for job_id in group.members}
+        for job_id, row in self.rows.items():
+            self._group_of[job_id].counts[row.state] += 1
 
     def apply(self, event: Event) -> Row | None:
         """Take an event in; the row it is about, or None where it is about the run."""
@@ -108,9 +129,7 @@ class Board:
             self._move(row, state, event)
 
     def _move(self, row: Row, state: JobState, event: Event) -> None:
-        counts = self.tools[row.tool]
-        counts[row.state] -= 1
-        counts[state] += 1
+        self._count(row, state)
         row.state = state
         row.reason = event.data.get("reason") or ""
         row.attempt = event.data.get("attempt") or row.attempt
@@ -122,6 +141,12 @@ class Board:
         elif state in JOB_ENDS:
             row.ended_at = event.at
         self._note_active(row)
+
+    def _count(self, row: Row, state: JobState) -> None:
+        group = self._group_of.get(row.job_id)
+        for counts in (self.tools[row.tool], *([] if group is None else [group.counts])):
+            counts[row.state] -= 1
+            counts[state] += 1
 
     def _note_active(self, row: Row) -> None:
         if row.state in JOB_LEASED:
@@ -155,11 +180,6 @@ def in_words(state: JobState, reason: str) -> str:
     if state in JOB_ENDS and state is not JobState.SKIPPED:
         return ""
     return REASONS.get(reason, reason)
-
-
-def label(step: str) -> str:
-    """What to call the tool of a step: "train" of "train-12"."""
-    return re.sub(r"-\d+$", "", step)
 
 
 def _row(job: Job) -> Row:

@@ -9,6 +9,7 @@ import typer
 from treadle.cli import groups, printing, summary
 from treadle.cli.board import in_words
 from treadle.cli.door import opened, settings_from
+from treadle.cli.graph import AsDot, AsMermaid, AsSvg, AsText, To, form_of, of_run, put
 from treadle.cli.options import Best, DataDir, Json, RunId
 from treadle.cli.printing import say
 from treadle.errors import InvalidRequest, NotFound
@@ -114,15 +115,27 @@ def _run_row(run: Run) -> Sequence[Any]:
     )
 
 
-def show(
+def show(  # noqa: PLR0913 - one for each option of the command
     run_id: RunId,
     every: Annotated[bool, typer.Option("--all", "-a", help="All steps, however many.")] = False,
+    as_graph: Annotated[bool, typer.Option("--graph", help="Draw it, coloured by state.")] = False,
+    as_text: AsText = False,
+    as_mermaid: AsMermaid = False,
+    as_dot: AsDot = False,
+    as_svg: AsSvg = False,
+    file: To = None,
     data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Show one run: its steps with states, times and results, and what failed."""
+    forms = {"text": as_text, "mermaid": as_mermaid, "dot": as_dot, "svg": as_svg}
+    drawn = as_graph or file is not None or any(forms.values())
+    form = form_of(forms, file, every=every)
     with opened(settings_from(data_dir), start=False) as door:
         told = door.snapshot(door.find(run_id).id)
+        if drawn and not as_json:
+            put(of_run(told), form)
+            return
         metrics = door.metrics(told.run.id)
     if as_json:
         printing.say_json({"run": told.run, "jobs": told.jobs, "edges": told.edges})

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections import Counter
 from datetime import UTC, datetime
 
 from rich.console import Console, Group, RenderableType
@@ -12,12 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from treadle.cli import keys, printing
-from treadle.cli.board import Board, Row
+from treadle.cli.board import MOST_ROWS, Board, Row
+from treadle.cli.shape import NO_LINES, Lines
 from treadle.cli.views import QuietView, numbers
+from treadle.model.pictures.folding import state_of
+from treadle.model.pictures.gutter import Cells
 from treadle.model.states import JOB_ENDS, JOB_GOOD_ENDS, JOB_LEASED, RUN_ENDS, JobState, RunState
 
 REFRESH_SECONDS = 0.1
-MOST_ROWS = 20  #: beyond these steps are counted by tool
+WIDTHS_PER_LINES = 4  #: lines before the rows take this part of the terminal at most
 MOST_ACTIVE = 6  #: running steps shown below the counts
 RESERVED_LINES = 4  #: of the terminal, for header and footer
 BAR_WIDTH = 20
@@ -29,7 +33,6 @@ _STYLES = {
     RunState.ABORTED: "yellow",
     RunState.ABORTING: "yellow",
 }
-_ENDS_TOLD = (JobState.ABORTED, JobState.COMPLETED, JobState.REUSED, JobState.SKIPPED)
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-ln-z]|[\x00-\x08\x0b-\x1a\x1c-\x1f]")  #: not colours
 
 
@@ -112,16 +115,30 @@ class LiveView(QuietView):
         return Group(*parts)
 
     def _rows(self, board: Board, now: datetime) -> Table:
-        grid = _grid()
+        lines = self._lines_that_fit(board.lines)
+        grid = _grid(lines.width)
         for row in board.rows.values():
-            grid.add_row(*self._cells(board, row, now))
+            grid.add_row(*self._cells(board, row, now, lines))
         return grid
 
-    def _cells(self, board: Board, row: Row, now: datetime) -> list[RenderableType]:
-        mark, style = printing.glyph(row.state, ascii_only=self._ascii)
+    def _lines_that_fit(self, lines: Lines) -> Lines:
+        """The lines before the rows, if the terminal is wide enough for them and the rest."""
+        return lines if lines.width <= self._console.width // WIDTHS_PER_LINES else NO_LINES
+
+    def _mark(self, state: JobState, cells: Cells | None) -> Text:
+        """The state's glyph, on its line."""
+        mark, style = printing.glyph(state, ascii_only=self._ascii)
+        if cells is None:
+            return Text(mark, style)
+        drawn = cells.plain() if self._ascii else cells
+        return Text.assemble((f" {drawn.left}", "dim"), (mark, style), (drawn.right, "dim"))
+
+    def _cells(
+        self, board: Board, row: Row, now: datetime, lines: Lines = NO_LINES
+    ) -> list[RenderableType]:
         waiting = row.state in (JobState.WAITING, JobState.SKIPPED)
         return [
-            Text(mark, style),
+            self._mark(row.state, lines.cells.get(row.job_id)),
             Text(row.step, "dim" if waiting else ""),
             Text(printing.duration(row.seconds(now)), "dim"),
             _bar(row) or Text(""),
@@ -129,19 +146,30 @@ class LiveView(QuietView):
         ]
 
     def _counts(self, board: Board, now: datetime, room: int) -> Group:
-        grid = _grid()
-        most_tools = max(2, room - MOST_ACTIVE)
-        for tool, counts in list(board.tools.items())[:most_tools]:
+        most = max(2, room - MOST_ACTIVE)
+        counted, lines = self._counted(board, most)
+        grid = _grid(lines.width)
+        for label, counts, key in counted[:most]:
             total, ended = counts.total(), sum(counts[state] for state in JOB_ENDS)
-            state = _summary_state(counts, ended, total)
-            mark, style = printing.glyph(state, ascii_only=self._ascii)
+            mark = self._mark(state_of(counts) or JobState.WAITING, lines.cells.get(key))
             bar = _progress_bar(ended, total)
             said = Text(f"{ended}/{total}", justify="right")
-            grid.add_row(Text(mark, style), Text(board.labels[tool]), said, bar, _tally(counts))
+            grid.add_row(mark, Text(label), said, bar, _tally(counts))
         active = _grid()
-        for row in list(board.active.values())[: min(MOST_ACTIVE, max(0, room - len(board.tools)))]:
+        for row in list(board.active.values())[: min(MOST_ACTIVE, max(0, room - len(counted)))]:
             active.add_row(*self._cells(board, row, now))
         return Group(grid, active)
+
+    def _counted(
+        self, board: Board, most: int
+    ) -> tuple[list[tuple[str, Counter[JobState], str]], Lines]:
+        """(label, counts, key of its lines) by groups of alike steps, or if there is no room for
+        all of them, by tools.
+        """
+        if 0 < len(board.groups) <= most:
+            found = [(each.label, each.counts, each.members[0]) for each in board.groups]
+            return found, self._lines_that_fit(board.group_lines)
+        return [(board.labels[tool], c, "") for tool, c in board.tools.items()], NO_LINES
 
 
 def header(board: Board, now: datetime) -> Text:
@@ -186,9 +214,10 @@ def cleaned(line: str) -> str:
     return _CONTROL.sub("", line.rstrip("\r").rpartition("\r")[2])
 
 
-def _grid() -> Table:
+def _grid(lines: int = 0) -> Table:
+    """lines: how wide the lines before the rows are."""
     grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(width=2, no_wrap=True, justify="right")
+    grid.add_column(width=1 + (lines or 1), no_wrap=True, justify="left" if lines else "right")
     grid.add_column(no_wrap=True, overflow="ellipsis", max_width=32, min_width=8)
     grid.add_column(no_wrap=True, justify="right", min_width=6)
     grid.add_column(no_wrap=True)
@@ -224,15 +253,6 @@ def _tally(counts: dict[JobState, int]) -> Text:
         if counts[state]:
             text.append(f"{counts[state]} {state}  ", printing.glyph(state)[1])
     return text
-
-
-def _summary_state(counts: dict[JobState, int], ended: int, total: int) -> JobState:
-    if counts[JobState.FAILED]:
-        return JobState.FAILED
-    if ended == total:
-        found = [state for state in _ENDS_TOLD if counts[state]]
-        return found[0] if found else JobState.COMPLETED
-    return JobState.RUNNING if any(counts[state] for state in JOB_LEASED) else JobState.WAITING
 
 
 def _over(state: RunState) -> bool:

@@ -73,7 +73,7 @@ def of_pipeline(pipeline: Pipeline) -> Picture:
 def _defined(step: Step, tool: Tool) -> Node:
     asked = step.execution or tool.execution
     what = tool.code.entry if tool.kind == "script" and tool.code.entry else ""
-    if not what and tool.name != step.name:
+    if not what and tool.name not in (step.name, group_label(step.name)):
         what = tool.name
     facts = [f"{tool.kind} {tool.name}", *asks(asked), step.where, tool.description]
     return Node(
@@ -138,6 +138,8 @@ def spoken(start: datetime | None, end: datetime | None) -> str:
     if start is None or end is None:
         return ""
     seconds = max(0.0, (end - start).total_seconds())
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 10:
         return f"{seconds:.2g} s"
     for size, unit in ((3600, "h"), (60, "min")):

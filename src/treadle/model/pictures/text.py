@@ -51,7 +51,8 @@ def _row(node: Node, name: str, cells: Cells | None, paper: Paper) -> list[Span]
     caption = shown(node.caption)
     if paper.ascii:
         caption = caption.replace("·", "-")
-    spans.append((f"  {caption}", style if state else "dim"))
+    if caption:
+        spans.append((f"  {caption}", style if state else "dim"))
     if cells is None and node.parents:
         arrow = "<-" if paper.ascii else "←"
         spans.append((f"  {arrow} {shown(', '.join(node.parents))}", "dim"))
