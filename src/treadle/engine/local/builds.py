@@ -66,10 +66,13 @@ class BuildAttempt(RunningAttempt):
         return self.told.decode("utf-8", "replace")
 
     def ended(self, report: Report) -> None:
+        self.close()
+        self._on_end(self, report)
+
+    def close(self) -> None:
         if self.timer is not None:
             self.timer.cancel()
         self._log.close()
-        self._on_end(self, report)
 
 
 class Builds:
@@ -123,6 +126,11 @@ class Builds:
         if self._folders:
             for environment in environments:
                 self._folders.renew(environment)
+
+    def close(self) -> None:
+        """The engine has ended, and what was being built with it."""
+        for build in self._under_way.values():
+            build.close()
 
     def _build(self, attempts: list[RunningAttempt], environment: Environment) -> None:
         try:

@@ -55,6 +55,7 @@ class LocalEngine(Engine):
             self._janitor.cancel()
         await asyncio.gather(*(forker.end() for forker in self._forkers()))
         self._slots.close()
+        self._builds.close()
         await self._loop.run_in_executor(None, process_tree.sweep, self._options.mark)
         self._notes.close()
 
