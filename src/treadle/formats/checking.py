@@ -36,6 +36,29 @@ def read(kind: type[S], value: Any, path: Path, problems: Problems) -> S | None:
         return None
 
 
+def read_fields(
+    kind: type[msgspec.Struct], value: dict[str, Any], path: Path, problems: Problems
+) -> dict[str, Any]:
+    """The values of the class's keys that are there and fit; what does not is told."""
+    known, found = fields(kind), {}
+    for key, each in value.items():
+        if key not in known:
+            _refuse_key(kind, key, path, problems)
+            continue
+        before = len(problems.found)
+        _compare_value(known[key], each, (*path, key), problems)
+        if len(problems.found) == before:
+            found[key] = each
+    return found
+
+
+def _refuse_key(kind: type[msgspec.Struct], key: str, path: Path, problems: Problems) -> None:
+    known = fields(kind)
+    where = f" in {_last(path)}" if path else ""
+    hint = nearest(key, known) or f"It may have: {', '.join(known)}."
+    problems.add((*path, key), f"there is no key {key!r}{where}.", hint, at_key=True)
+
+
 def _compare(kind: type[msgspec.Struct], value: Any, path: Path, problems: Problems) -> None:
     if not isinstance(value, dict):
         problems.add(path, f"{_last(path)}: expected a mapping, got {shown(value)}.")
@@ -43,9 +66,7 @@ def _compare(kind: type[msgspec.Struct], value: Any, path: Path, problems: Probl
     known = fields(kind)
     for key, each in value.items():
         if key not in known:
-            where = f" in {_last(path)}" if path else ""
-            hint = nearest(key, known) or f"It may have: {', '.join(known)}."
-            problems.add((*path, key), f"there is no key {key!r}{where}.", hint, at_key=True)
+            _refuse_key(kind, key, path, problems)
         else:
             _compare_value(known[key], each, (*path, key), problems)
     for field in msgspec.structs.fields(kind):

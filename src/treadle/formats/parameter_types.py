@@ -145,6 +145,24 @@ def mismatch(schema: Mapping[str, Any], value: Any) -> str:
     return ""
 
 
+def sample(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A value for each parameter: the default, or one that only stands for a value."""
+    return {name: _sample(each) for name, each in schema["properties"].items()}
+
+
+def _sample(schema: Mapping[str, Any]) -> Any:
+    if "default" in schema:
+        return schema["default"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    kinds = schema.get("type", "string")
+    kind = kinds if isinstance(kinds, str) else kinds[0]
+    if kind in ("integer", "number"):
+        return schema.get("minimum", schema.get("maximum", 1))
+    samples = {"string": "text", "boolean": True, "array": [], "object": {}, "null": None}
+    return samples[kind]
+
+
 def _property(declared: Any, path: Path, problems: Problems) -> dict[str, Any]:
     """The JSON Schema of one parameter."""
     if not isinstance(declared, dict):

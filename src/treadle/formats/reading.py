@@ -40,7 +40,7 @@ def parse_text(text: str, shown: str, *, as_json: bool = False) -> Parsed:
     """Raises InvalidDefinition for what is no YAML, or JSON."""
     # Each brings its library: only the one that is needed.
     problems = Problems(shown)
-    with _without_collections():
+    with without_collections():
         if as_json:
             from treadle.formats import json_text  # noqa: PLC0415
 
@@ -53,7 +53,7 @@ def parse_text(text: str, shown: str, *, as_json: bool = False) -> Parsed:
 
 
 @contextmanager
-def _without_collections() -> Iterator[None]:
+def without_collections() -> Iterator[None]:
     """Thousands of lists and dicts are made, none is garbage: looking for it doubles the time."""
     if not gc.isenabled():
         yield

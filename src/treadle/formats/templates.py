@@ -12,7 +12,7 @@ from typing import Any
 from treadle.formats.problems import Path, Problems
 from treadle.model.graph import nearest
 
-_PART = re.compile(r"\$?\$\{([^{}]*)\}|\$\$\{")
+_PART = re.compile(r"\$?\$\{([^{}]*)\}|\$?\$\{")
 _LATE = re.compile(r"(inputs|outputs|parameters)\.(.+)")
 LATE_KEYS = ("args", "command", "env")  #: whose templates the step itself completes
 MARK = "${"
@@ -60,6 +60,10 @@ class Templates:
         if match[0].startswith("$$"):
             return match[0] if late else match[0][1:]
         name = match[1]
+        if name is None:
+            hint = "For these characters themselves write $${"
+            self.problems.add(path, "a template begins with ${ and does not end.", hint)
+            return match[0]
         if name in self.parameters:
             found = as_text(self.parameters[name])
             return escaped(found) if late else found
@@ -101,6 +105,18 @@ def as_text(value: Any) -> str:
 def escaped(text: str) -> str:
     """Text that is to stay as it is where templates are replaced."""
     return text.replace(MARK, "$" + MARK)
+
+
+def late_names(text: str) -> list[tuple[str, str]]:
+    """(kind, name) of the templates that the step itself completes: ("inputs", "data")."""
+    if MARK not in text:
+        return []
+    found = (_LATE.fullmatch(match[1] or "") for match in _PART.finditer(text) if _is_one(match))
+    return [(match[1], match[2]) for match in found if match]
+
+
+def _is_one(match: re.Match[str]) -> bool:
+    return not match[0].startswith("$$")
 
 
 def names_in(text: str, found: Callable[[str], Any]) -> str:
