@@ -1,7 +1,9 @@
 """The routes, one by one, as JSON."""
 
 import json
+import os
 import socket
+import time
 
 import pytest
 from blake3 import blake3
@@ -89,6 +91,41 @@ def test_a_snapshot_is_kept_once_all_its_files_are_there(http, stored):
     assert told["missing"] == []
     manifest = http.get(f"/blobs/{told['digest']}").content
     assert json.loads(manifest) == {"files": files}
+
+
+def test_a_known_snapshot_need_not_be_sent_again(http, stored):
+    content = b"y = 1\n"
+    files = {"b.py": [stored(content), len(content), 0o644]}
+    links = {"data/large.csv": ["/data/large.csv", 10, 20]}
+    manifest = json.dumps({"files": files, "links": links}, sort_keys=True, separators=(",", ":"))
+    digest = blake3(manifest.encode()).hexdigest()
+    assert http.post(f"/snapshots/{digest}").json() == {"known": False}
+    told = http.post("/snapshots", content=manifest).json()
+    assert told == {"digest": digest, "missing": []}
+    assert http.post(f"/snapshots/{digest}").json() == {"known": True}
+    assert http.get(f"/blobs/{digest}").json()["links"] == links
+    assert "no digest" in problem_of(http.post("/snapshots/x"), 400)["detail"]
+
+
+def test_the_files_of_a_snapshot_that_is_known_are_spared(client, http, stored):
+    # Given a snapshot that no job is pinned to, all of it two hours old, asked for just now
+    digest = stored(b"z = 1\n")
+    files = {"c.py": [digest, 6, 0o644]}
+    snapshot = http.post("/snapshots", json={"files": files}).json()["digest"]
+    path = client.link.settings.data_dir / "blobs" / digest[:2] / digest
+    hours_ago = time.time() - 7200
+    assert http.post(f"/snapshots/{snapshot}").json() == {"known": True}
+    os.utime(path, (hours_ago, hours_ago))
+    # When what nobody refers to is removed
+    http.post("/gc", json={})
+    # Then it is there still
+    assert path.exists()
+
+
+@pytest.mark.parametrize("entry", [["relative", 1, 1], ["/x", -1, 1], ["/x", 1], "/x"])
+def test_a_link_of_a_snapshot_is_checked(http, entry):
+    answer = http.post("/snapshots", json={"files": {}, "links": {"a": entry}})
+    assert "expected [absolute path" in problem_of(answer, 400)["detail"]
 
 
 @pytest.mark.parametrize("path", ["/etc/passwd", "../up.py", "a/../../b.py", ""])

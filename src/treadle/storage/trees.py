@@ -6,17 +6,24 @@ import os
 
 def remove_tree(path: str | os.PathLike[str]) -> None:
     """Remove a folder; what cannot be removed stays. Links are not followed."""
-    with contextlib.suppress(OSError):
-        os.chmod(path, 0o700)  # nobody may remove what is in a read-only folder, but root
-        with os.scandir(path) as entries:
-            for entry in entries:
-                _remove(entry)
-        os.rmdir(path)
-
-
-def _remove(entry: "os.DirEntry[str]") -> None:
-    if entry.is_dir(follow_symlinks=False):
-        remove_tree(entry.path)
-    else:
+    folders = [os.fspath(path)]
+    for folder in folders:  # which grows meanwhile
         with contextlib.suppress(OSError):
-            os.unlink(entry.path)
+            os.chmod(folder, 0o700)  # only root may remove what is in a read-only folder
+            folders += _emptied(folder)
+    for folder in reversed(folders):
+        with contextlib.suppress(OSError):
+            os.rmdir(folder)
+
+
+def _emptied(folder: str) -> list[str]:
+    """The folders in it; all else is removed."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found.append(entry.path)
+            else:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+    return found

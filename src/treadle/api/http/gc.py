@@ -1,7 +1,6 @@
 """Upkeep: forget old runs, then free every byte that nothing refers to any more."""
 
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -19,6 +18,8 @@ from treadle.errors import InvalidRequest, StorageFull
 from treadle.interfaces import Books
 from treadle.scheduler import Scheduler
 from treadle.storage.blobs import gc
+from treadle.storage.environments import EnvironmentFolders, key_of
+from treadle.storage.trees import remove_tree
 
 log = logging.getLogger("treadle.api")
 SPARED = timedelta(hours=1)  #: what is younger may be about to be named by somebody
@@ -45,9 +46,11 @@ async def post_gc(request: Request) -> Response:
     folders = 0
     for folder in KNOWN:
         folders += await _sweep(house, folder, dry_run=dry_run)
+    environments = await _sweep_environments(house, dry_run=dry_run)
     return json_response(
         {
             "dry_run": dry_run,
+            "environments": environments,
             "runs": runs,
             "blobs": blobs.count,
             "bytes": blobs.size_bytes,
@@ -81,6 +84,17 @@ async def _sweep(house: House, folder: str, *, dry_run: bool) -> int:
     return len(unknown)
 
 
+async def _sweep_environments(house: House, *, dry_run: bool) -> int:
+    """Remove those that were not used for long, and what was left half built."""
+    folders = EnvironmentFolders(house.data_dir / "environments")
+    unused = await to_thread.run_sync(folders.unused, house.environments_days)
+    known = house.ledger.read(lambda books: books.known_environments()) if unused else set()
+    names = [name for name in unused if key_of(name) not in known]
+    if not dry_run:
+        await to_thread.run_sync(lambda: [folders.remove(name) for name in names])
+    return len(names)
+
+
 KNOWN: dict[str, Callable[[Books], set[str]]] = {
     "snapshots": lambda books: books.known_snapshots(),
     "scratch": lambda books: books.known_jobs(),
@@ -101,4 +115,4 @@ def _listed(root: Path, spare: timedelta) -> list[str]:
 
 def _remove(root: Path, names: list[str]) -> None:
     for name in names:
-        shutil.rmtree(root / name, ignore_errors=True)
+        remove_tree(root / name)  # the code of a run is laid out read-only
