@@ -3,11 +3,12 @@
 https://yaml.org/spec/1.2.2/#103-core-schema
 """
 
+import functools
 import math
 import re
 from typing import Any
 
-_FIRST = frozenset("-+.0123456789nNtTfF~")
+_DIGITS = frozenset("-+.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+$")
 _OTHER_BASE = re.compile(r"0o[0-7]+$|0x[0-9a-fA-F]+$")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
@@ -22,15 +23,14 @@ _WORDS: dict[str, Any] = {
 LARGEST = 2**63  #: integers fit 64 bits, as databases and other languages want them
 
 
+@functools.lru_cache(maxsize=4096)
 def plain(text: str) -> Any:
     """What an unquoted scalar stands for.
 
     Raises ValueError, with a sentence, for a number that JSON cannot carry.
     """
-    if text and text[0] not in _FIRST:
-        return text
-    if text in _WORDS:
-        return _WORDS[text]
+    if not text or text[0] not in _DIGITS:
+        return _WORDS.get(text, text)
     if _INTEGER.match(text):
         return integer(text)
     if _OTHER_BASE.match(text):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
-from treadle.codecs import json
 from treadle.errors import InvalidDefinition
 from treadle.formats.definition import EXECUTION, WHAT_RUNS, StepDefinition
 from treadle.formats.functions import FoundFunction
@@ -213,10 +213,9 @@ class StepReader:
             taken[pure] = name
 
     def _check_names(self, definition: StepDefinition, path: Path) -> None:
-        inputs, parameters = definition.inputs or {}, definition.parameters or {}
-        named: list[tuple[str, Mapping[str, Any]]]
-        named = [("inputs", inputs), ("parameters", parameters)]
-        for key, names in named:
+        inputs: Mapping[str, Any] = definition.inputs or {}
+        parameters: Mapping[str, Any] = definition.parameters or {}
+        for key, names in (("inputs", inputs), ("parameters", parameters)):
             for name in names:
                 if not name.isidentifier():
                     where = (*path, key, name)
@@ -241,13 +240,12 @@ class StepReader:
                     self._problems.add(where, f"{takes} takes no {name!r}.", hint, at_key=True)
         missing = [n for n in function.required if n not in {*draft.inputs, *draft.parameters}]
         if missing:
-            names = " and ".join(map(repr, missing))
+            listed = " and ".join(map(repr, missing))
             hint = "Add it under `inputs` or `parameters`."
-            self._problems.add((*draft.path, "function"), f"{takes} needs {names}.", hint)
+            self._problems.add((*draft.path, "function"), f"{takes} needs {listed}.", hint)
 
     def _check_sizes(self, draft: Draft) -> None:
-        encoded = json.encode(dict(draft.parameters))
-        if encoded is not None and encoded.size_bytes > INLINE_LIMIT_BYTES:
+        if len(msgspec.json.encode(draft.parameters)) > INLINE_LIMIT_BYTES:
             hint = "Put it into a file, and give its name."
             message = f"the parameters of step {draft.name!r} are over 64 KiB."
             self._problems.add((*draft.path, "parameters"), message, hint)

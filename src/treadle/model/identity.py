@@ -12,9 +12,12 @@ _APART = ("code", "execution", "environment")  # frozen records, shared by many 
 _FIELDS = tuple(f.name for f in dataclasses.fields(Tool) if f.name not in ("id", *_APART))
 
 
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+
 def hash_of(document: Any) -> str:
     """64 hex digits of JSON-able data."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    text = _encode(document)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
