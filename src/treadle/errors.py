@@ -25,6 +25,8 @@
 `code` is stable and travels on the wire. `sentence` is what the user reads; it says the next step.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 
@@ -149,7 +151,7 @@ class StaleMove(InternalError):
 def _tree(base: type[TreadleError]) -> dict[str, type[TreadleError]]:
     found = {base.code: base}
     for child in base.__subclasses__():
-        found |= _tree(child)
+        found.update(_tree(child))
     return found
 
 

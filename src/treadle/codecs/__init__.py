@@ -15,6 +15,8 @@ Importing this costs the standard library only; a library is imported when one o
 comes by. Decoding `pickle5` runs code of whoever wrote it: never do so in a server.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Any
 

@@ -3,6 +3,8 @@
 A module of its own because `tarfile` is slow to import and few values are directories.
 """
 
+from __future__ import annotations
+
 import io
 import os
 import shutil
@@ -21,7 +23,7 @@ MEDIA_TYPE = "application/x-tar"
 _BLOCK = tarfile.BLOCKSIZE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TarParts:
     """A tar archive written while it is iterated: headers from memory, contents from the files."""
 

@@ -9,6 +9,8 @@ list of column types whose values Arrow keeps. What is on no list, such as objec
 MultiIndex, a DatetimeIndex with a frequency, or attrs that are not plain, is left to pickle.
 """
 
+from __future__ import annotations
+
 import io
 from collections.abc import Callable
 from pathlib import Path

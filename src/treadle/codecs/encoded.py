@@ -1,15 +1,14 @@
 """What a codec makes of a value: named bytes in parts, none copied that need not be."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterable, NamedTuple, Union
 
-Part = bytes | memoryview
+Part = Union[bytes, memoryview]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A value as bytes.
 
     parts: to be concatenated; may be iterated again. They are views of the value's own memory or
@@ -26,8 +25,7 @@ class Encoded:
         return b"".join(self.parts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Codec:
+class Codec(NamedTuple):
     """One way between values and bytes.
 
     encode: None for a value that would not come back exactly as it is.

@@ -7,6 +7,8 @@ read them, values nested deeper than any reader's stack, and a list or dict that
 the value (it would come back as two).
 """
 
+from __future__ import annotations
+
 import json
 from math import isfinite
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Heavy libraries that a codec needs are never imported for a value that is none of theirs."""
 
+from __future__ import annotations
+
 import importlib
 import sys
 from typing import Any

@@ -5,6 +5,8 @@ that the data starts at a multiple of 64 bytes. Whether an array was writable is
 comes back writable, over memory of its own.
 """
 
+from __future__ import annotations
+
 import io
 import math
 import struct

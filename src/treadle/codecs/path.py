@@ -7,6 +7,8 @@ the same bytes. A path where nothing lies, or a device, is a plain value and lef
 are paths inside other values.
 """
 
+from __future__ import annotations
+
 import os
 import stat
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ _FALLBACK_MEDIA_TYPE = "application/octet-stream"
 _Concrete = type(Path())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FileParts:
     """The bytes of a file, read when iterated, so that no file has to fit into memory."""
 

@@ -13,6 +13,8 @@ Reading maps the buffers where they lie. Over a copy-on-write mapping they are w
 they were, and belong to the reader alone.
 """
 
+from __future__ import annotations
+
 import pickle
 import struct
 from collections.abc import Iterator
@@ -47,7 +49,7 @@ def encode(value: Any) -> Encoded:
     try:
         pickled = _pickle(value, buffers)
         views = [buffer.raw() for buffer in buffers]
-    except MemoryError:
+    except (MemoryError, CodecError):
         raise
     except Exception as error:  # the user's own __reduce__ may raise anything
         raise _cannot_pickle(value, error) from error
@@ -62,13 +64,17 @@ def encode(value: Any) -> Encoded:
 
 def _pickle(value: Any, buffers: list[pickle.PickleBuffer]) -> list[Part]:
     sink = _Sink()
-    kind = pickle if any(type(value) is builtin for builtin in _BUILTIN) else _cloudpickle()
-    kind.Pickler(sink, protocol=5, buffer_callback=buffers.append).dump(value)
+    plain = any(type(value) is builtin for builtin in _BUILTIN)
+    kind = None if plain else lazy.optional("cloudpickle")
+    (kind or pickle).Pickler(sink, protocol=5, buffer_callback=buffers.append).dump(value)
+    if not plain and kind is None and any(b"__main__" in bytes(part) for part in sink.parts):
+        raise CodecError(
+            f"a value of type {type(value).__qualname__} belongs to the script itself, and needs "
+            "cloudpickle to be stored.",
+            hint="Install cloudpickle in the step's environment, move what it is made of into a "
+            "module beside the script, or return plain data.",
+        )
     return sink.parts
-
-
-def _cloudpickle() -> Any:
-    return lazy.needed("cloudpickle", "pickle5")
 
 
 def _laid_out(pickled: list[Part], views: list[memoryview]) -> Iterator[Part]:
@@ -82,7 +88,7 @@ def _laid_out(pickled: list[Part], views: list[memoryview]) -> Iterator[Part]:
     table = b"".join(_ROW.pack(*row) for row in rows)
     yield _HEAD.pack(_MAGIC, length, len(views)) + table
     yield from pickled
-    for view, (start, size, _) in zip(views, rows, strict=True):
+    for view, (start, size, _) in zip(views, rows):
         yield bytes(start - end)
         yield view
         end = start + size
@@ -90,7 +96,7 @@ def _laid_out(pickled: list[Part], views: list[memoryview]) -> Iterator[Part]:
 
 def _cannot_pickle(value: Any, error: Exception) -> CodecError:
     kind = type(value)
-    reason = f"{type(error).__name__}: {error}".strip().rstrip(".").removesuffix(":")
+    reason = f"{type(error).__name__}: {error}".strip().rstrip(".:")
     return CodecError(
         f"a value of type {kind.__module__}.{kind.__qualname__} cannot be stored: {reason}.",
         hint="Return plain data, an array, a table or a pathlib.Path, or give the class a "
@@ -132,7 +138,7 @@ def _taken_apart(data: memoryview) -> tuple[memoryview, list[memoryview]]:
         data = memoryview(bytearray(data))  # the value must own what it may change
     views = [data[offset : offset + size] for offset, size, _ in rows]
     return data[start : start + length], [
-        view.toreadonly() if row[2] else view for view, row in zip(views, rows, strict=True)
+        view.toreadonly() if row[2] else view for view, row in zip(views, rows)
     ]
 
 

@@ -1,5 +1,7 @@
 """All codecs, in the order in which they are asked whether they fit a value."""
 
+from __future__ import annotations
+
 from treadle.codecs import arrow, json, npy, path, pickle5
 from treadle.codecs.encoded import Codec
 
