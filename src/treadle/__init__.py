@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from treadle.client import Run
     from treadle.errors import JobError, TreadleError, WorkerDied
     from treadle.server.embedded import local
-    from treadle.step import attempt_number, log_metric, progress, scratch_dir
+    from treadle.step import (
+        attempt_number,
+        inputs,
+        log_metric,
+        output,
+        parameters,
+        progress,
+        scratch_dir,
+    )
 
 __version__ = "0.1.0"
 
@@ -22,8 +30,11 @@ _HOMES = {
     "WorkerDied": "errors",
     "attempt_number": "step",
     "command": "authoring",
+    "inputs": "step",
     "local": "server.embedded",
     "log_metric": "step",
+    "output": "step",
+    "parameters": "step",
     "pipeline": "authoring",
     "progress": "step",
     "scratch_dir": "step",
@@ -39,8 +50,11 @@ __all__ = [
     "__version__",
     "attempt_number",
     "command",
+    "inputs",
     "local",
     "log_metric",
+    "output",
+    "parameters",
     "pipeline",
     "progress",
     "scratch_dir",

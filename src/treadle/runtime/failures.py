@@ -28,6 +28,13 @@ class Terminated(BaseException):
     """SIGTERM arrived: raised in the user's code, so that its `finally` blocks run."""
 
 
+class Stop(Exception):
+    """The order is over, with this failure."""
+
+    def __init__(self, failure: Failure) -> None:
+        self.failure = failure
+
+
 class _TooSlowError(BaseException):
     """An exception's own __str__ or __repr__ does not come to an end."""
 
@@ -146,13 +153,18 @@ def _clean(text: str) -> str:
 
 def _hint_for(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError) and isinstance(error.name, str):
-        top = _clean(error.name.partition(".")[0])
-        return (
-            f"Install the package that provides {top!r} in the environment that runs the job; if "
-            f"{top!r} is a file of yours, keep it beside the file that defines the pipeline."
-        )
+        return hint_for_module(error.name)
     if isinstance(error, TreadleError):
         return _clean(error.hint)
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return "The disk the code writes to is full: make room, then retry."
     return ""
+
+
+def hint_for_module(name: str) -> str:
+    """What to do about a module that is not there."""
+    top = _clean(name.partition(".")[0])
+    return (
+        f"Install the package that provides {top!r} in the environment that runs the job; if "
+        f"{top!r} is a file of yours, keep it beside the file that defines the pipeline."
+    )

@@ -12,16 +12,9 @@ from treadle.model.records import Failure, FailureType
 from treadle.model.refs import Ref
 from treadle.runtime.calls import awaited, named_outputs, resolve
 from treadle.runtime.code import CodeCache, build_failure
-from treadle.runtime.failures import Terminated, failure_of, storing_failure
+from treadle.runtime.failures import Stop, Terminated, failure_of, storing_failure
 from treadle.runtime.usage import Usage
 from treadle.storage.blobs import load_value, open_blobs, store_value
-
-
-class _Stop(Exception):
-    """The order is over, with this failure."""
-
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
 
 
 class FunctionRuntime:
@@ -39,7 +32,7 @@ class FunctionRuntime:
         failure = None
         try:
             outputs = self._outputs(order, channel)
-        except _Stop as stop:
+        except Stop as stop:
             outcome, failure = "failed", stop.failure
         except Terminated:
             outcome = "aborted"
@@ -64,7 +57,7 @@ class FunctionRuntime:
         try:
             values = named_outputs(returned, order.outputs)
         except TypeError as error:
-            raise _Stop(Failure(type=FailureType.USER, message=_sentence(error))) from None
+            raise Stop(Failure(type=FailureType.USER, message=_sentence(error))) from None
         return {name: _stored(blobs, value) for name, value in values.items()}
 
     def _returned(self, order: Order, blobs: BlobStore) -> Any:
@@ -74,15 +67,15 @@ class FunctionRuntime:
         except Terminated:
             raise
         except BaseException as error:  # noqa: BLE001 - modules may raise anything
-            raise _Stop(build_failure(error)) from None
+            raise Stop(build_failure(error)) from None
         try:
             arguments = resolve(order.arguments, functools.partial(_loaded, blobs, order))
         except TreadleError as error:
-            raise _Stop(_argument_failure(error)) from None
+            raise Stop(_argument_failure(error)) from None
         except Terminated:
             raise
         except BaseException as error:  # noqa: BLE001 - unpickling runs the user's code
-            raise _Stop(failure_of(error)) from None
+            raise Stop(failure_of(error)) from None
         try:
             return awaited(invoke(arguments))
         except Terminated:
@@ -90,9 +83,9 @@ class FunctionRuntime:
         except SystemExit as error:
             if error.code in (None, 0):
                 return None
-            raise _Stop(failure_of(error)) from None
+            raise Stop(failure_of(error)) from None
         except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is told
-            raise _Stop(failure_of(error)) from None
+            raise Stop(failure_of(error)) from None
 
 
 def _loaded(blobs: BlobStore, order: Order, ref: Ref) -> Any:
@@ -107,11 +100,11 @@ def _stored(blobs: BlobStore, value: Any) -> Ref:
     try:
         return store_value(blobs, value)
     except TreadleError as error:
-        raise _Stop(storing_failure(error)) from None
+        raise Stop(storing_failure(error)) from None
     except Terminated:
         raise
     except BaseException as error:  # noqa: BLE001 - pickling runs the user's code
-        raise _Stop(failure_of(error)) from None
+        raise Stop(failure_of(error)) from None
 
 
 def _argument_failure(error: TreadleError) -> Failure:

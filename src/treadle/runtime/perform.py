@@ -5,8 +5,13 @@ from treadle.model.orders import Order, Report
 from treadle.model.records import Failure, FailureType
 from treadle.runtime.build import BuildRuntime
 from treadle.runtime.function import FunctionRuntime
+from treadle.runtime.script import ScriptRuntime
 
-_RUNTIMES: dict[str, Runtime] = {"build": BuildRuntime(), "function": FunctionRuntime()}
+_RUNTIMES: dict[str, Runtime] = {
+    "build": BuildRuntime(),
+    "function": FunctionRuntime(),
+    "script": ScriptRuntime(),
+}
 
 
 def perform(order: Order, channel: Channel) -> Report:

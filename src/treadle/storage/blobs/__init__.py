@@ -5,9 +5,9 @@ from pathlib import Path
 from treadle.interfaces import BlobStore
 from treadle.storage.blobs.local import LocalBlobs
 from treadle.storage.blobs.memory import MemoryBlobs
-from treadle.storage.blobs.values import load_value, store_value
+from treadle.storage.blobs.values import load_value, open_ref, store_encoded, store_value
 
-__all__ = ["BlobStore", "LocalBlobs", "MemoryBlobs", "load_value", "open_blobs", "store_value"]
+__all__ = ["BlobStore", "LocalBlobs", "MemoryBlobs", "load_value", "open_blobs", "open_ref", "store_encoded", "store_value"]
 
 
 def open_blobs(address: str, *, fsync: bool = False) -> BlobStore:

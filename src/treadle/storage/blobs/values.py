@@ -13,7 +13,11 @@ from treadle.model.refs import INLINE_LIMIT_BYTES, Ref
 
 def store_value(blobs: BlobStore, value: Any) -> Ref:
     """Encode and keep the value. Raises CodecError, StorageFull, Unavailable."""
-    encoded = codecs.encode(value)
+    return store_encoded(blobs, codecs.encode(value))
+
+
+def store_encoded(blobs: BlobStore, encoded: codecs.Encoded) -> Ref:
+    """Keep what a codec has made. Raises StorageFull, Unavailable."""
     inline = None
     if encoded.size_bytes <= INLINE_LIMIT_BYTES:
         inline = encoded.to_bytes()
