@@ -93,7 +93,8 @@ def gc(
         return
     verb = "would free" if dry_run else "freed"
     said = f"{freed['blobs']} blobs ({printing.size(freed['bytes'])})"
-    printing.say(f"{verb} {said}, {freed['folders']} folders, {freed['runs']} runs")
+    said += f", {freed['folders']} folders, {freed['environments']} environments"
+    printing.say(f"{verb} {said}, {freed['runs']} runs")
 
 
 def version(as_json: Json = False) -> None:

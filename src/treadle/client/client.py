@@ -147,7 +147,8 @@ class Client(AbstractContextManager["Client"]):
         self.door(lambda api: api.delete(run_id))
 
     def gc(self, *, dry_run: bool = False, retention_days: float | None = None) -> dict[str, Any]:
-        """Free what nothing refers to: {"runs", "blobs", "bytes", "folders"} removed."""
+        """Free what nothing refers to: {"runs", "blobs", "bytes", "folders",
+        "environments"} removed."""
         return self.door(lambda api: api.gc(dry_run=dry_run, retention_days=retention_days))
 
     def health(self) -> dict[str, Any]:

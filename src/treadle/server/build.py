@@ -92,6 +92,7 @@ async def open_house(settings: Settings, lock: OwnerLock) -> AsyncIterator[OpenH
             owner=owner,
             request_limit=settings.request_limit,
             retention_days=settings.retention_days,
+            environments_days=settings.environments_days,
         )
         app = create_app(house)
         socket = OwnerSocket(data_dir)
@@ -129,6 +130,8 @@ def engine_options(settings: Settings) -> LocalOptions:
         cpus=max(total_cpus(), float(settings.slots)),
         jobs_per_slot=settings.slot_max_jobs,
         slot_age_seconds=settings.slot_max_age.total_seconds(),
+        environments=settings.data_dir / "environments",
+        preload=settings.preload,
     )
 
 

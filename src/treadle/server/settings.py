@@ -66,6 +66,17 @@ def _days(value: Any, base: Path) -> float | None:
     return days
 
 
+def _modules(value: Any, base: Path) -> tuple[str, ...]:
+    names = value.split(",") if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError("expected a list of module names")
+    found = tuple(name.strip() for name in names if name.strip())
+    for name in found:
+        if not all(part.isidentifier() for part in name.split(".")):
+            raise ValueError(f"{name!r} is no module name")
+    return found
+
+
 def _one_of(*words: str) -> Read:
     def read(value: Any, base: Path) -> str:
         if str(value).lower() not in words:
@@ -135,6 +146,20 @@ class Settings:
     slot_max_jobs: int = field(
         default=10_000,
         metadata=_about("Jobs after which a warm slot is replaced by a fresh one.", _count),
+    )
+    environments_days: float | None = field(
+        default=30.0,
+        metadata=_about(
+            "Days without use after which `treadle gc` removes a built environment.", _days
+        ),
+    )
+    preload: tuple[str, ...] = field(
+        default=(),
+        metadata=_about(
+            "Modules to import once, in the process that slots are forked from, such as numpy: "
+            "steps then have them at once. A list; commas between them in the variable.",
+            _modules,
+        ),
     )
     log_level: str = field(
         default="warning",
@@ -233,7 +258,7 @@ def _default_text(name: str) -> str:
     value = FIELDS[name].default
     if name == "data_dir":
         return "`~/.local/share/treadle`"
-    if value is dataclasses.MISSING or value in (None, ""):
+    if value is dataclasses.MISSING or value in (None, "", ()):
         return ""
     if name.endswith("_limit"):
         return f"`{size_text(value)}`"

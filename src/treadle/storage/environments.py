@@ -9,14 +9,15 @@ environment was last used.
 import contextlib
 import json
 import os
-import shutil
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from treadle.model.ids import new_id
 from treadle.model.records import Environment
+from treadle.storage.trees import remove_tree
 
 MARKER, PREFIX, LOG = "environment.json", "venv", "build.log"
 _DRAFT_SECONDS = 3600.0  #: older than any build may take
@@ -71,12 +72,13 @@ class EnvironmentFolders:
                 found.append(entry.name)
         return found
 
-    def remove(self, name: str) -> None:
-        """Take the folder away at once, then file by file."""
-        taken = self.root / f"{_REMOVED}{new_id('env')}"
-        with contextlib.suppress(FileNotFoundError):
-            (self.root / name).rename(taken)
-            shutil.rmtree(taken, ignore_errors=True)
+    def remove(self, names: Iterable[str]) -> None:
+        """Take each folder away at once, then file by file."""
+        for name in names:
+            taken = self.root / f"{_REMOVED}{new_id('env')}"
+            with contextlib.suppress(FileNotFoundError):
+                (self.root / name).rename(taken)
+                remove_tree(taken)
 
 
 def name_of(environment: Environment) -> str:

@@ -91,7 +91,7 @@ async def _sweep_environments(house: House, *, dry_run: bool) -> int:
     known = house.ledger.read(lambda books: books.known_environments()) if unused else set()
     names = [name for name in unused if key_of(name) not in known]
     if not dry_run:
-        await to_thread.run_sync(lambda: [folders.remove(name) for name in names])
+        await to_thread.run_sync(folders.remove, names)
     return len(names)
 
 

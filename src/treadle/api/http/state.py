@@ -28,6 +28,7 @@ class House:
     owner: str | None = None
     request_limit: int = 256 * 2**20
     retention_days: float | None = None
+    environments_days: float | None = None
     traffic: Traffic = field(default_factory=Traffic)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import aiosql
 
+from treadle.storage.ledger import rows
+
 QUERIES: Any = aiosql.from_path(
     Path(__file__).with_name("sql"), "sqlite3", mandatory_parameters=False
 )
@@ -41,6 +43,10 @@ class Upkeep:
 
     def known_snapshots(self) -> set[str]:
         return {row["code_digest"] for row in QUERIES.known_snapshots(self._db)}
+
+    def known_environments(self) -> set[str]:
+        found = QUERIES.tools_of_unended_jobs(self._db)
+        return {rows.tool(row["definition"]).environment.key for row in found} - {""}
 
     def delete_unused_definitions(self, moment: datetime) -> None:
         QUERIES.delete_unused_tools(self._db, moment=moment.timestamp())

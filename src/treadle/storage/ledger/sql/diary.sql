@@ -57,6 +57,10 @@ SELECT id FROM jobs;
 -- Snapshots that some job is still pinned to.
 SELECT DISTINCT code_digest FROM tools WHERE id IN (SELECT tool_id FROM jobs);
 
+-- name: tools_of_unended_jobs
+-- Their definitions, which name environments.
+SELECT definition FROM tools WHERE id IN (SELECT tool_id FROM jobs WHERE ended_at IS NULL);
+
 -- name: delete_unused_tools!
 DELETE FROM tools WHERE added_at < :moment AND id NOT IN (SELECT tool_id FROM jobs);
 
