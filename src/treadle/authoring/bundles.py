@@ -128,6 +128,15 @@ def bundle_for(file: Path, start: Path, *, module: str = "") -> Bundle | None:
     return made if name in made.files else None
 
 
+def bundle_again(source: Source) -> Bundle:
+    """What would be bundled now where a run's code is from. Errors as for bundle()."""
+    root, file = Path(source.root), Path(source.root, source.file)
+    if file.suffix == ".py" and places.marked_folder(root / "any") != root:
+        package = source.file.partition("/")[0] if "/" in source.file else ""
+        return bundle_of(root, package=package, file=file)
+    return project_bundle(root, file=source.file, folder="")
+
+
 def project_bundle(root: Path, *, file: str, folder: str, module: str = "") -> Bundle:
     """The bundle of a whole project. file, folder: below the root; see Bundle.
 

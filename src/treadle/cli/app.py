@@ -10,7 +10,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from treadle.cli import doctor, graph, groups, listing, logs, outputs, printing, run, upkeep
+from treadle.cli import (
+    diff,
+    doctor,
+    graph,
+    groups,
+    init,
+    listing,
+    logs,
+    outputs,
+    printing,
+    run,
+    upkeep,
+)
 from treadle.cli.signals import silence
 from treadle.errors import TreadleError
 
@@ -46,11 +58,12 @@ app = typer.Typer(
 
 RUNNING, LOOKING, KEEPING = "Run", "Look", "Upkeep"
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    RUNNING: [run.run, upkeep.abort, run.retry],
+    RUNNING: [init.init, run.run, upkeep.abort, run.retry],
     LOOKING: [
         graph.graph,
         listing.ps,
         listing.show,
+        diff.diff,
         logs.logs,
         listing.metrics,
         outputs.artifacts,

@@ -202,6 +202,10 @@ class Door:
         """The run when it has ended."""
         return self._ask(lambda api: api.run_ended(run_id))
 
+    def blob(self, digest: str) -> bytes:
+        """Stored bytes, a file of a run's code for instance. Raises MissingBlob."""
+        return bytes(self._ask(lambda api: api.blob(digest)))
+
     # jobs
 
     def log(self, job_id: str, attempt: int | None, offset: int, limit: int) -> tuple[bytes, int]:

@@ -147,6 +147,11 @@ def span(start: datetime | None, end: datetime | None) -> str:
     return duration(((end or datetime.now(UTC)) - start).total_seconds())
 
 
+def moment(seconds: float) -> str:
+    """2026-11-21 12:00:00, in local time, of seconds since 1970."""
+    return f"{datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
 def ago(when: datetime) -> str:
     """How long ago, in one unit."""
     seconds = max(0.0, (datetime.now(UTC) - when).total_seconds())
