@@ -25,7 +25,7 @@ class GroupCommand(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """`--group` at the end, or before another option, becomes `--group ""`."""
         completed = []
-        for each, following in zip(args, [*args[1:], "-"], strict=True):
+        for each, following in zip(args, [*args[1:], "-"], strict=False):
             completed.append(each)
             if each == _OPTION and following.startswith("-"):
                 completed.append(ALL)
