@@ -331,12 +331,17 @@ def test_a_function_by_value_cannot_change_its_python(
 @pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python", "/etc/hostname"])
 def test_what_is_no_python_is_told(bench: Workbench, cellar: Path, program: str) -> None:
     environment = Environment(interpreter=program)
-    failure = bench.play(
-        lambda floor: floor.run(word, environment=environment), environments=cellar
-    ).failure
+
+    async def scene(floor: Floor) -> list[Story]:
+        digest = bench.code(word)
+        wanted = {"digest": digest, "environment": environment}
+        return [await floor.run(word, **wanted), await floor.run(word, **wanted)]
+
+    failure, again = (story.failure for story in bench.play(scene, environments=cellar))
     assert failure.type == FailureType.BUILD
     assert program in failure.message
     assert failure.hint
+    assert again == failure
 
 
 def test_a_lost_fork_server_takes_only_its_own_slots_with_it(

@@ -9,7 +9,7 @@ from treadle.model.orders import Report
 from treadle.model.quantities import duration_text
 from treadle.model.records import Certificate, Failure, FailureType
 
-_BEGIN = re.compile(r"^\s*(?:error|critical|fatal|CondaError|\w+Error)\b:?", re.IGNORECASE)
+_BEGIN = re.compile(r"^\s*(?:\u00d7 |(?:error|critical|fatal|\w+Error)\b)", re.IGNORECASE)
 _CAUSE = re.compile(
     r"""^\s*(?:error:|cause:|caused by:|[^\w`'"/]+)\s*(?:caused by:)?\s*""", re.IGNORECASE
 )

@@ -146,10 +146,17 @@ class LocalEngine(Engine):
         self._slots.told(message[0], message[1], message[2])
 
     def lost(self, forker: Forker, report: Report) -> None:
-        """Its slots are dead. Another than our own is begun again when somebody wants it."""
+        """Its slots are dead. Another than our own is begun again if somebody wants it, unless it
+        cannot serve at all."""
         self._slots.lost(forker, report)
-        if not forker.is_own and not forker.waiting:
-            self._others.pop(forker.interpreter, None)
+        if forker.is_own:
+            return
+        self._others.pop(forker.interpreter, None)
+        for running in forker.waiting.values():
+            if report.outcome == "lost":
+                self._begin(running)
+            else:
+                running.ended(report)
 
     # upkeep
 

@@ -45,6 +45,7 @@ class Forker:
         self.waiting: dict[AttemptKey, RunningAttempt] = {}
         self.used_at = self._loop.time()
         self._server: ForkServerHandle | None = None
+        self._ended: ForkServerHandle | None = None  #: the one that is being replaced
         self._replacing: asyncio.Task[None] | None = None
         self._impatience: asyncio.TimerHandle | None = None
         self._false_starts = 0  #: since it last said that it was ready
@@ -110,17 +111,18 @@ class Forker:
         if self._replacing is not None:
             self._replacing.cancel()
             await asyncio.gather(self._replacing, return_exceptions=True)
-        server, self._server = self._server, None
-        if server is not None:
-            await server.end()
+        for server in (self._ended, self._server):
+            if server is not None:
+                await server.end()
+        self._server = None
 
     def _lost(self) -> None:
         """It ended by itself, and its slots with it: sweep, tell, begin again."""
         self._be_patient()
-        server, self._server = self._server, None
-        if server is not None:
+        self._ended, self._server = self._server, None
+        if self._ended is not None:
             self._replacing = self._loop.create_task(
-                self._replace(server), name="replace a fork server"
+                self._replace(self._ended), name="replace a fork server"
             )
 
     async def _replace(self, server: ForkServerHandle) -> None:
@@ -130,15 +132,6 @@ class Forker:
         self._floor.lost(self, report)
         if self.is_own:
             await self._start_again()
-        elif not server.ready:
-            self._refuse_all(report)
-        elif self.waiting:
-            await self._start_again()
-
-    def _refuse_all(self, report: Report) -> None:
-        waiting, self.waiting = self.waiting, {}
-        for running in waiting.values():
-            running.ended(report)
 
     async def _start_again(self) -> None:
         """Start it, less and less eagerly while that does not help."""
@@ -149,8 +142,7 @@ class Forker:
                 self.start()
             except OSError:  # no process or descriptor to be had just now
                 continue
-            if self.is_own:
-                self._floor.ready(self)
+            self._floor.ready(self)
             return
 
     def _report(self, server: ForkServerHandle) -> Report:

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import tempfile
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -41,6 +42,7 @@ class ForkServerHandle:
         self._control.setblocking(False)
         self._unsent: deque[tuple[bytes, list[int]]] = deque()
         self._closed = False
+        self._lock = threading.Lock()
         self.last_words, self.exit_code = "", 0  #: when it has ended
         self._errors = tempfile.TemporaryFile()
         try:
@@ -138,8 +140,13 @@ class ForkServerHandle:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self.last_words, self.exit_code = self._said(), self._process.returncode
-        self._errors.close()
+        with self._lock:
+            self._keep_last_words()
+
+    def _keep_last_words(self) -> None:
+        if not self._errors.closed:
+            self.last_words, self.exit_code = self._said(), self._process.returncode
+            self._errors.close()
 
     def kill(self) -> None:
         """End it in the hard way; on_lost follows."""
