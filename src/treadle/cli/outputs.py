@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,6 +78,8 @@ def get(
     with opened(settings_from(data_dir), start=False) as door:
         told = door.snapshot(door.find(run_id).id)
         job, name = locate(told.jobs, output)
+        if name == DEFAULT_OUTPUT and output == job.step:
+            name = _only(door.outputs(job.id), output)
         ref, data = door.output(job.id, name)
     described = _described(job, name, ref)
     if file is not None and str(file) != "-":
@@ -104,6 +107,19 @@ def locate(jobs: list[Job], asked: str) -> tuple[Job, str]:
         return steps[step], name
     hint = nearest(step or asked, steps) or "`treadle artifacts ID` lists them."
     raise NotFound(f"The run has no step {step or asked!r}.", hint=hint)
+
+
+def _only(made: Mapping[str, Ref], step: str) -> str:
+    """Which output a step's name alone stands for: the one called result, or else the only one.
+
+    Raises NotFound where there are several.
+    """
+    if DEFAULT_OUTPUT in made or not made:
+        return DEFAULT_OUTPUT
+    if len(made) > 1:
+        hint = f"Name one: {', '.join(f'{step}.{name}' for name in made)}."
+        raise NotFound(f"Step {step!r} has several outputs.", hint=hint)
+    return next(iter(made))
 
 
 def write_whole(file: Path, data: bytes) -> None:

@@ -37,7 +37,8 @@ def tell(door: Door, run: Run, *, options: str = "") -> None:
         _tell_output(door, told)
     tell_failures(failed, f"treadle show {run.id}{options}")
     say(_end(told.run, told.jobs))
-    for line in next_steps(told.run, told.jobs, options):
+    has_result = bool(told.jobs) and len(door.outputs(told.jobs[-1].id)) == 1
+    for line in next_steps(told.run, told.jobs, options, has_result=has_result):
         say(f"  {line}")
 
 
@@ -194,13 +195,18 @@ def _end(run: Run, jobs: Sequence[Job]) -> str:
     return f"{run.pipeline} {run.state} in {took}: {what}"
 
 
-def next_steps(run: Run, jobs: Sequence[Job], options: str = "") -> list[str]:
-    """Commands worth typing now, with what they do."""
+def next_steps(
+    run: Run, jobs: Sequence[Job], options: str = "", *, has_result: bool = True
+) -> list[str]:
+    """Commands worth typing now, with what they do. has_result: the last step has one output."""
     if run.state is RunState.COMPLETED:
         last = jobs[-1].step if jobs else "STEP"
         found = [(f"treadle show {run.id}", "steps, times, parameters")]
         found += [(f"treadle logs {run.id} {last}", "what a step printed")]
-        found += [(f"treadle get {run.id} {last} -o FILE", "its result")]
+        if has_result:
+            found += [(f"treadle get {run.id} {last} -o FILE", "its result")]
+        else:
+            found += [(f"treadle artifacts {run.id}", "what the steps made")]
     else:
         failed = next((job.step for job in jobs if job.state is JobState.FAILED), "")
         found = [(f"treadle logs {run.id} {failed}".rstrip(), "what it printed")]
