@@ -113,3 +113,13 @@ def test_a_container_with_a_quota_of_one_processor_gets_one_slot(tmp_path):
     (tmp_path / "cpu.max").write_text("100000 100000\n")
     assert cpu_count(tmp_path) == 1
     assert cpu_count(tmp_path / "nothing") >= 1
+
+
+def test_in_a_scripts_processes_its_own_variables_are_no_settings(project):
+    # Given a step with an output called "limit" and a parameter nearly called like a setting
+    own = {"TREADLE_OUTPUT_LIMIT": "/some/file", "TREADLE_PARAM_SLOTS": "x", "TREADLE_SLOTS": "3"}
+    # Then they are left alone where the step runs, and only there
+    seen = load(project, environ={**own, "TREADLE_JOB": "/some/job.json"})
+    assert (seen.slots, seen.output_limit) == (3, settings.Settings().output_limit)
+    with pytest.raises(InvalidRequest, match="TREADLE_OUTPUT_LIMIT"):
+        load(project, environ=own)

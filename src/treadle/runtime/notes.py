@@ -51,6 +51,8 @@ class Notes:
             return
         try:
             note = json.loads(line)
+            if not isinstance(note, dict):
+                raise TypeError
             if "metric" in note:
                 self._channel.metric(*_metric(note))
             else:

@@ -161,6 +161,7 @@ def _failure(end: child.End, place: _Place, facts: Path) -> Failure:
     return Failure(
         type=FailureType.USER,
         message=f"{place.name} ended with exit code {end.exit_code}{said}",
+        exception="SystemExit" if "exit" in found else "",
         hint=_hint_for_code(end.exit_code, place),
         certificate=certificate,
     )

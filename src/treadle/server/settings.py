@@ -20,10 +20,12 @@ from treadle.errors import InvalidRequest
 from treadle.model.graph import nearest
 from treadle.model.quantities import duration, duration_text, size_bytes, size_text
 from treadle.server.machine import cpu_count, default_data_dir
+from treadle.step import JOB_VARIABLE
 
 FILE = "treadle.toml"
 PREFIX = "TREADLE_"
 MIB = 2**20
+_OF_A_SCRIPT = ("input_", "output_", "param_")
 
 
 Read = Callable[[Any, Path], Any]  #: (value as written, folder of the file) -> value
@@ -216,11 +218,14 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Our variables. Others may use the prefix too (command-line twins, marks of a job's process),
-    so an unknown one is refused only when it looks like a misspelt setting."""
+    so an unknown one is refused only when it looks like a misspelt setting. In a script's
+    processes, what begins as its inputs, outputs and parameters do is none."""
     found = {}
     for name, value in environ.items():
         key = name.removeprefix(PREFIX).lower()
         if not name.startswith(PREFIX):
+            continue
+        if JOB_VARIABLE in environ and key.startswith(_OF_A_SCRIPT):
             continue
         if key in FIELDS or difflib.get_close_matches(key, FIELDS, n=1, cutoff=0.85):
             found[key] = value

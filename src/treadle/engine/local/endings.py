@@ -144,14 +144,26 @@ def _over_limit(execution: Execution, certificate: Certificate) -> Failure:
     )
 
 
+def child_killed_by_kernel(report: Report) -> Report:
+    """The report of a script's slot whose child the kernel killed for want of memory."""
+    failure = report.failure
+    if failure is None or failure.certificate is None:
+        return report
+    return replace(report, failure=_out_of_memory(replace(failure.certificate, out_of_memory=True)))
+
+
+def _out_of_memory(certificate: Certificate) -> Failure:
+    return Failure(
+        type=FailureType.MEMORY,
+        message="The process was killed by the kernel because the machine ran out of memory.",
+        hint="Give the tool a memory limit, so that fewer such jobs run at the same time.",
+        certificate=certificate,
+    )
+
+
 def _crashed(certificate: Certificate, gone: Gone) -> Failure:
     if certificate.out_of_memory:
-        return Failure(
-            type=FailureType.MEMORY,
-            message="The process was killed by the kernel because the machine ran out of memory.",
-            hint="Give the tool a memory limit, so that fewer such jobs run at the same time.",
-            certificate=certificate,
-        )
+        return _out_of_memory(certificate)
     message, hint = _sentence(certificate, gone)
     return Failure(type=FailureType.CRASHED, message=message, hint=hint, certificate=certificate)
 

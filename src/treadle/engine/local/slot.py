@@ -10,7 +10,7 @@ import threading
 from types import FrameType
 from typing import Any, NoReturn
 
-from treadle.engine.local import frames, preload, process_tree
+from treadle.engine.local import endings, frames, preload, process_tree
 from treadle.engine.local.job_state import ProcessState, limit_threads, open_streams
 from treadle.model.orders import Order, Report
 from treadle.runtime.failures import Terminated
@@ -76,7 +76,7 @@ class Slot:
         self._state.enter({**order.variables, **order.secrets}, order.code.project_dir)
         try:
             self._interruptible = True
-            report = perform(order, self)
+            report = _performed(order, self)
             self._interruptible = False
         except Terminated:
             report = Report(outcome="aborted")
@@ -130,6 +130,19 @@ class Slot:
         if signal.getsignal(signal.SIGTERM) == self._on_sigterm:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
         self._after_fork()
+
+
+def _performed(order: Order, slot: Slot) -> Report:
+    """A function dies with its slot, which the fork server looks into; a script without it."""
+    if order.kind != "script":
+        return perform(order, slot)
+    before = process_tree.oom_kills()
+    report = perform(order, slot)
+    certificate = report.failure.certificate if report.failure else None
+    if certificate is None or certificate.signal != signal.SIGKILL:
+        return report
+    killed = process_tree.oom_kills() > before
+    return endings.child_killed_by_kernel(report) if killed else report
 
 
 def _left_behind() -> str:
