@@ -145,6 +145,7 @@ def _preparing_failure(error: TreadleError) -> Failure:
 def _failure(end: child.End, place: _Place, facts: Path) -> Failure:
     certificate = Certificate(signal=end.signal, exit_code=end.exit_code)
     noted = facts.read_text("utf-8") if facts.exists() else ""
+    facts.unlink(missing_ok=True)  # its words may hold a secret
     found: dict[str, str] = ast.literal_eval(noted) if noted else {}
     if "exception" in found:
         return Failure(

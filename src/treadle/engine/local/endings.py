@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from treadle.engine.local.frames import LINE_LOST
+from treadle.errors import TreadleError
 from treadle.model.orders import Report
 from treadle.model.records import Certificate, Execution, Failure, FailureType
 
@@ -70,13 +71,14 @@ def unable(line: str, words: str) -> Report:
     return Report(outcome="failed", failure=failure)
 
 
-def not_executable(interpreter: str, why: str) -> Report:
+def not_executable(interpreter: str, error: TreadleError | OSError) -> Report:
     """The report of an attempt whose interpreter is no program."""
-    failure = Failure(
-        type=FailureType.BUILD,
-        message=f"The interpreter {interpreter} cannot be executed: {why}.",
-        hint="Is it there, and does `" + interpreter + " -c 'print(1)'` work?",
-    )
+    if isinstance(error, TreadleError):
+        message, hint = error.message, error.hint
+    else:
+        message = f"The interpreter {interpreter} cannot be executed: {error.strerror}."
+        hint = f"Does `{interpreter} -c 'print(1)'` work?"
+    failure = Failure(type=FailureType.BUILD, message=message, hint=hint)
     return Report(outcome="failed", failure=failure)
 
 
@@ -92,8 +94,8 @@ def with_last_words(report: Report, kind: str, last_lines: str, errors: str) -> 
     certificate = failure.certificate
     if not certificate.last_lines:
         failure = replace(failure, certificate=replace(certificate, last_lines=last_lines))
-    said_nothing = kind == "script" and certificate.exit_code and not failure.exception
-    if said_nothing and (line := last_line(errors)):
+    bare = failure.message.rstrip(".").endswith(f"exit code {certificate.exit_code}")
+    if kind == "script" and bare and (line := last_line(errors)):
         failure = replace(failure, message=f"{failure.message.rstrip('.')}: {line}")
     return replace(report, failure=failure)
 

@@ -18,8 +18,10 @@ from treadle.engine.local.forker import Forker
 from treadle.engine.local.options import LocalOptions
 from treadle.engine.local.slots import Slots
 from treadle.engine.note_stream import NoteStream
+from treadle.errors import InvalidDefinition
 from treadle.interfaces import Capacity, Engine
 from treadle.model.orders import AttemptKey, Note, Order, Report
+from treadle.runtime.programs import interpreter_in
 
 _TIDY_SECONDS = 30.0
 
@@ -100,9 +102,8 @@ class LocalEngine(Engine):
         """The attempt's environment is there: have it performed in a slot."""
         try:
             forker = self._forker_for(running.order)
-        except OSError as error:
-            interpreter = running.order.environment.interpreter
-            running.ended(not_executable(interpreter, error.strerror or str(error)))
+        except (InvalidDefinition, OSError) as error:
+            running.ended(not_executable(running.order.environment.interpreter, error))
             return
         forker.used_at = self._loop.time()
         if not forker.serves:
@@ -114,10 +115,10 @@ class LocalEngine(Engine):
 
     def _forker_for(self, order: Order) -> Forker:
         """A script's slot makes a child of the script's interpreter; a function runs in its slot.
-        Raises OSError if the interpreter cannot be executed."""
-        interpreter = order.environment.interpreter
-        if order.kind != "function" or not interpreter:
+        Raises InvalidDefinition or OSError if there is none or it cannot be executed."""
+        if order.kind != "function" or not order.environment.interpreter:
             return self._own
+        interpreter = interpreter_in(order.environment)
         forker = self._others.get(interpreter)
         if forker is None:
             forker = Forker(interpreter, self._options, self)
