@@ -50,6 +50,10 @@ def _peer(name: str, script: str, **options: str) -> Contender:
     )
 
 
+def _script(*arguments: str) -> Contender:
+    return Contender(name="Treadle", script="ours/script_step.py", arguments=arguments)
+
+
 def _import(name: str, statement: str) -> Contender:
     environment = None if name == "Treadle" else name.lower()
     return Contender(
@@ -126,6 +130,52 @@ ROWS = (
         unit="ms",
         ours=_ours("runs_list"),
         at_most=0.01,
+    ),
+    Row(
+        name="snapshot",
+        title="snapshot of an unchanged project of 10,000 files",
+        unit="ms",
+        ours=_ours("snapshot"),
+        at_most=0.15,
+        remark="walk, rules, manifest, git status, and asking the server whether it has it",
+    ),
+    Row(
+        name="cached-environment",
+        title="a step in a cached environment, over the same without",
+        unit="ms",
+        ours=_ours("cached_environment"),
+        at_most=0.005,
+    ),
+    Row(
+        name="first-environment",
+        title="the first step in an environment, to `uv venv && uv pip install`",
+        unit="x",
+        ours=_ours("first_environment"),
+        at_most=1.1,
+        remark="numpy, pandas, requests and rich, from uv's cache",
+    ),
+    Row(
+        name="script-step",
+        title="a script step of nothing, over bare `python script.py`",
+        unit="ms",
+        ours=_script("pass"),
+        at_most=0.04,
+        remark="below nothing: a fork of an interpreter that has started already",
+    ),
+    Row(
+        name="script-step-numpy",
+        title="the same with `import numpy`",
+        unit="ms",
+        ours=_script("import numpy"),
+        at_most=0.04,
+    ),
+    Row(
+        name="script-step-preloaded",
+        title="the same with numpy preloaded",
+        unit="ms",
+        ours=_script("import numpy", "numpy"),
+        at_most=0.0,
+        remark="the setting `preload`: what the slots' image has imported costs a script nothing",
     ),
     Row(
         name="import",

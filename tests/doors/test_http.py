@@ -49,6 +49,25 @@ def test_a_blob_is_put_asked_for_and_read(http, stored):
     assert answer.json() == {"missing": [other]}
 
 
+def test_many_small_blobs_are_put_at_once(http):
+    blobs = [
+        b"",
+        b"one",
+        b"two" * 1000,
+        b"x" * 2**20,
+        *(b"%d" % i for i in range(300)),
+        b"y" * 2**20,
+    ]
+    body = b"".join(part for data in blobs for part in (len(data).to_bytes(8, "big"), data))
+    told = http.post("/blobs", content=body)
+    assert told.json()["digests"] == [blake3(data).hexdigest() for data in blobs]
+    assert http.get(f"/blobs/{told.json()['digests'][1]}").content == b"one"
+    assert "in the middle" in problem_of(http.post("/blobs", content=body[:-1]), 400)["detail"]
+    assert "in the middle" in problem_of(http.post("/blobs", content=b"abc"), 400)["detail"]
+    large = (2**20 + 1).to_bytes(8, "big") + b"z"
+    assert "too large" in problem_of(http.post("/blobs", content=large), 400)["detail"]
+
+
 def test_a_large_blob_that_was_damaged_is_named_instead_of_sent(client, http, stored):
     digest = stored(b"y" * 5_000_000)
     path = client.link.settings.data_dir / "blobs" / digest[:2] / digest

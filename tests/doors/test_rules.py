@@ -21,7 +21,8 @@ def test_every_route_has_a_rule_and_every_rule_a_route():
 
 def test_only_blobs_have_no_limit():
     assert [route for route, rule in RULES.items() if rule.streams] == [
-        ("PUT", "/api/v1/blobs/{digest}")
+        ("PUT", "/api/v1/blobs/{digest}"),
+        ("POST", "/api/v1/blobs"),
     ]
 
 

@@ -1,9 +1,9 @@
 """What a submission names is uploaded first; only what is not there yet."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from anyio import Semaphore, create_task_group, open_file, to_thread
+from anyio import open_file, to_thread
 from blake3 import blake3
 
 from treadle.errors import Conflict, InvalidRequest
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from treadle.authoring.bundles import Bundle, BundledFile
     from treadle.client.api import Api
 
-_PIECE_BYTES = 1024 * 1024  #: files up to this size are read whole
-_AT_A_TIME = 8
+_PIECE_BYTES = 1024 * 1024
+_SMALL_BYTES, _BATCH_BYTES, _BATCH_FILES = 2**20, 8 * 2**20, 2000
 
 
 async def upload(api: "Api", blobs: Mapping[str, bytes]) -> None:
@@ -35,30 +35,46 @@ async def upload_bundle(api: "Api", bundle: "Bundle") -> None:
     if not missing:
         return
     files = {f.digest: f for f in bundle.files.values()}
-    places = Semaphore(_AT_A_TIME)
-
-    async def put(file: "BundledFile") -> None:
-        async with places:
-            await _put_file(api, file)
-
-    try:
-        async with create_task_group() as group:
-            for digest in missing:
-                group.start_soon(put, files[digest])
-    except BaseExceptionGroup as several:
-        raise several.exceptions[0] from None
+    wanted = [files[digest] for digest in missing]
+    for batch in _batches([file for file in wanted if file.size_bytes <= _SMALL_BYTES]):
+        await api.put_blobs(await to_thread.run_sync(_contents, batch))
+    for file in wanted:
+        if file.size_bytes > _SMALL_BYTES:
+            await _put_large(api, file)
     await api.put_snapshot(bundle.manifest)
 
 
-async def _put_file(api: "Api", file: "BundledFile") -> None:
+def _batches(files: "Sequence[BundledFile]") -> "Iterator[list[BundledFile]]":
+    """Files that are sent together: few enough to hold in memory."""
+    batch: list[BundledFile] = []
+    size = 0
+    for file in files:
+        if batch and (size + file.size_bytes > _BATCH_BYTES or len(batch) == _BATCH_FILES):
+            yield batch
+            batch, size = [], 0
+        batch.append(file)
+        size += file.size_bytes
+    if batch:
+        yield batch
+
+
+def _contents(files: "Sequence[BundledFile]") -> list[bytes]:
+    return [_content(file) for file in files]
+
+
+def _content(file: "BundledFile") -> bytes:
     try:
-        if file.size_bytes <= _PIECE_BYTES:
-            data = await to_thread.run_sync(file.path.read_bytes)
-            if blake3(data).hexdigest() != file.digest:
-                raise _changed(file)
-            await api.put_blob(file.digest, data)
-        else:
-            await api.put_blob(file.digest, lambda: _pieces(file))
+        data = file.path.read_bytes()
+    except OSError as error:
+        raise _changed(file) from error
+    if blake3(data).hexdigest() != file.digest:
+        raise _changed(file)
+    return data
+
+
+async def _put_large(api: "Api", file: "BundledFile") -> None:
+    try:
+        await api.put_blob(file.digest, lambda: _pieces(file))
     except (OSError, InvalidRequest) as error:
         raise _changed(file) from error
 

@@ -11,6 +11,7 @@ from treadle.api.http.state import House
 
 ROUTES: list[BaseRoute] = [
     Route(f"{PREFIX}/health", health.health, methods=["GET"]),
+    Route(f"{PREFIX}/blobs", blobs.post_blobs, methods=["POST"]),
     Route(f"{PREFIX}/blobs/missing", blobs.missing_blobs, methods=["POST"]),
     Route(f"{PREFIX}/blobs/{{digest}}", blobs.put_blob, methods=["PUT"]),
     Route(f"{PREFIX}/blobs/{{digest}}", blobs.get_blob, methods=["GET"]),

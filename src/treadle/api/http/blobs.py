@@ -48,6 +48,40 @@ async def put_blob(request: Request) -> Response:
     return json_response({"digest": stored, "size_bytes": size}, 201)
 
 
+async def post_blobs(request: Request) -> Response:
+    """POST /blobs: {"digests"} of many small ones, which the body holds one behind the other, each
+    after its length in 8 bytes, the highest first.
+    """
+    blobs, digests, rest = house_of(request).blobs, list[str](), b""
+
+    def put_all(parts: list[memoryview]) -> list[str]:
+        return [blobs.put([part])[0] for part in parts]
+
+    async for piece in _pieces(request):
+        parts, rest = _parts(rest + piece)
+        digests += await to_thread.run_sync(put_all, parts)
+    if rest:
+        raise InvalidRequest("The body ends in the middle of a blob.", hint="Send it again.")
+    return json_response({"digests": digests}, 201)
+
+
+def _parts(data: bytes) -> tuple[list[memoryview], bytes]:
+    """(whole blobs, what is left)"""
+    view, found, start = memoryview(data), [], 0
+    while start + 8 <= len(view):
+        size = int.from_bytes(view[start : start + 8], "big")
+        if size > PIECE_BYTES:
+            raise InvalidRequest(
+                f"A blob of {size} bytes is too large to be sent with others.",
+                hint="Put it by itself: PUT /blobs/{digest}.",
+            )
+        if start + 8 + size > len(view):
+            break
+        found.append(view[start + 8 : start + 8 + size])
+        start += 8 + size
+    return found, bytes(view[start:])
+
+
 async def _pieces(request: Request) -> AsyncIterator[bytes]:
     """The body in pieces of at least PIECE_BYTES, so that few hops to the thread are needed."""
     gathered = bytearray()

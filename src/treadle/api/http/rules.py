@@ -30,6 +30,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ("GET", f"{PREFIX}/health"): READ,
     ("PUT", f"{PREFIX}/blobs/{{digest}}"): Rule(scope="data", streams=True),
     ("GET", f"{PREFIX}/blobs/{{digest}}"): READ,
+    ("POST", f"{PREFIX}/blobs"): Rule(scope="data", streams=True),
     ("POST", f"{PREFIX}/blobs/missing"): DATA,
     ("POST", f"{PREFIX}/snapshots"): DATA,
     ("POST", f"{PREFIX}/snapshots/{{digest}}"): DATA,

@@ -1,0 +1,118 @@
+"""The code of a run reaches the house whole, and only what is missing is sent."""
+
+import os
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+
+from treadle.authoring.bundles import bundle
+from treadle.client.uploads import upload_bundle
+from treadle.errors import Conflict, TreadleError
+
+FLOW = """
+from pathlib import Path
+from treadle import pipeline, tool
+
+@tool
+def wait(gate: str):
+    return Path(gate).read_text() if gate else ""
+
+@tool
+def beside(text: str) -> str:
+    from package.words import WORD
+    return text + WORD + str(Path(__file__).with_name("large.csv").stat().st_size)
+
+@pipeline
+def flow(gate: str = ""):
+    return beside(wait(gate))
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with its packages in src, and a data file that is large enough to be linked."""
+    folder = tmp_path / "project"
+    (folder / "src/package").mkdir(parents=True)
+    (folder / "pyproject.toml").touch()
+    (folder / "src/flow.py").write_text(FLOW)
+    (folder / "src/package/__init__.py").touch()
+    (folder / "src/package/words.py").write_text("WORD = 'ward '\n")
+    with (folder / "src/large.csv").open("wb") as file:
+        file.truncate(11_000_000)
+    return folder
+
+
+def send(client, path: Path) -> str:
+    made = bundle(path)
+    client.door(lambda api: upload_bundle(api, made))
+    return made.digest
+
+
+def test_only_what_is_missing_is_sent(client, project, monkeypatch):
+    asked: list[str] = []
+    request = type(client.door.api.wire).request
+
+    async def noted(wire, method, path, **options):
+        asked.append(method + path)
+        return await request(wire, method, path, **options)
+
+    monkeypatch.setattr(type(client.door.api.wire), "request", noted)
+    digest = send(client, project / "src/flow.py")
+    first = list(asked)
+    asked.clear()
+    send(client, project / "src/flow.py")
+
+    assert [each[:10] for each in first] == ["POST/snaps", "POST/snaps", "POST/blobs", "POST/snaps"]
+    assert asked == [f"POST/snapshots/{digest}"]
+
+
+def test_a_large_file_of_code_is_streamed(client, project):
+    data = b"#" * 3_000_000
+    (project / "src/generated.py").write_bytes(data)
+    send(client, project / "src/flow.py")
+    found = client.door(lambda api: api.blob(blake3(data).hexdigest()))
+    assert bytes(found) == data
+
+
+@pytest.mark.parametrize("size", [10, 3_000_000])
+@pytest.mark.parametrize("change", ["edited", "removed"])
+def test_a_file_that_changes_before_it_is_sent_is_named(client, project, size, change):
+    path = project / "src/other.py"
+    path.write_bytes(os.urandom(size))
+    made = bundle(project / "src/flow.py")
+    path.write_bytes(b"#" * size) if change == "edited" else path.unlink()
+    with pytest.raises(Conflict, match=r"other\.py changed while it was uploaded"):
+        client.door(lambda api: upload_bundle(api, made))
+
+
+def test_a_run_has_the_code_of_its_submission_whatever_becomes_of_the_project(
+    client, project, gate
+):
+    # Given a run whose second step has yet to import its modules
+    run = client.submit_file(project / "src/flow.py", parameters={"gate": str(gate)})
+    # When the project's code is removed, and the first step ends
+    for path in (project / "src/package").iterdir():
+        path.unlink()
+    (project / "src/flow.py").unlink()
+    gate.write_text("on")
+    # Then the second step finds them all the same, and its data too
+    assert run.wait().output == "onward 11000000"
+    assert run.record.source.root == str(project)
+    assert run.record.source.file == "src/flow.py"
+
+
+def test_linked_data_that_changes_before_a_step_fails_that_step(client, project, gate):
+    run = client.submit_file(project / "src/flow.py", parameters={"gate": str(gate)})
+    with gate.open("w") as opened:  # the first step is at work
+        with (project / "src/large.csv").open("ab") as file:
+            file.write(b"more")
+        opened.write("on")
+    run.wait()
+    failure = run["beside"].failure
+    assert failure.type == "build"
+    assert "The data file src/large.csv" in failure.message
+    assert "11,000,000 bytes and has 11,000,004" in failure.message
+    assert "Run it again" in failure.hint
+    with pytest.raises(TreadleError):
+        run["beside"].result()
