@@ -166,5 +166,6 @@ def hint_for_module(name: str) -> str:
     top = _clean(name.partition(".")[0])
     return (
         f"Install the package that provides {top!r} in the environment that runs the job; if "
-        f"{top!r} is a file of yours, keep it beside the file that defines the pipeline."
+        f"{top!r} is a file of yours, it must lie where the pipeline's imports start, and what "
+        "git ignores goes along only if `.treadleignore` takes it in."
     )
