@@ -97,6 +97,7 @@ class _Reader:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._fleet = Fleet("")
         self._stopping = threading.Event()
+        self._look_after = 0.0
         self.send: Callable[[Message], None] = self._messages.put
 
     def start(self) -> None:
@@ -135,13 +136,15 @@ class _Reader:
     def _begin_all(self) -> None:
         with contextlib.closing(self._begin(self._door)) as begun:
             for each in begun:
-                if isinstance(each, Run):
-                    self._fleet.begin(each)
-                else:
-                    self._fleet.name = each.name
                 self.send(each)
+                if isinstance(each, Loaded):
+                    self._fleet.name = each.name
+                else:
+                    self._fleet.begin(each)
                 if self._stopping.is_set():
                     return
+                if self._fleet.runs and not self._silent and time.monotonic() > self._look_after:
+                    self._look()  # the first ones run already
 
     def _wait(self) -> None:
         for run_id in self._fleet.runs:
@@ -149,14 +152,13 @@ class _Reader:
 
     def _look_until_over(self) -> None:
         while self._fleet.runs:
-            started = time.monotonic()
             self._look()
             if self._fleet.is_over:
                 return
-            took = time.monotonic() - started
-            time.sleep(max(LOOK_SECONDS, PATIENCE * took))
+            time.sleep(max(0.0, self._look_after - time.monotonic()))
 
     def _look(self) -> None:
+        started = time.monotonic()
         detail = self._door.group(self._fleet.name)
         ended = self._fleet.tell(detail.runs, detail.active, {})
         wanted = [run.id for run in ended]
@@ -164,6 +166,8 @@ class _Reader:
             :MOST_MEASURED
         ]
         self.send(Looked(detail, self._door.last_values(dict.fromkeys(wanted))))
+        ended_at = time.monotonic()
+        self._look_after = ended_at + max(LOOK_SECONDS, PATIENCE * (ended_at - started))
 
 
 class _Following:

@@ -49,7 +49,7 @@ def show_group(door: Door, name: str, goal: Goal | None, *, every: bool, as_json
     if as_json:
         printing.say_json(document(name, comparison, goal))
     else:
-        table(comparison, goal, every=every)
+        table(name, comparison, goal, every=every)
 
 
 def document(name: str, comparison: Comparison, goal: Goal | None) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def document(name: str, comparison: Comparison, goal: Goal | None) -> dict[str, 
     }
 
 
-def table(comparison: Comparison, goal: Goal | None, *, every: bool) -> None:
+def table(name: str, comparison: Comparison, goal: Goal | None, *, every: bool) -> None:
     """A row for each run: parameters that vary beside metrics, the best one marked."""
     small = sys.stdout.isatty() and not every
     metrics = _metrics_shown(comparison, goal)
@@ -80,7 +80,8 @@ def table(comparison: Comparison, goal: Goal | None, *, every: bool) -> None:
         f"{len(comparison.trials) - len(trials)} more runs" if trials != comparison.trials else "",
     ]
     if any(left_out):
-        printing.say(f"... and {' and '.join(filter(None, left_out))}: ps --group ID --all")
+        more = " and ".join(filter(None, left_out))
+        printing.say(f"... and {more}: treadle ps --group {name} --all")
     best = next((t for t in comparison.trials if t.run.id == comparison.best), None)
     if best is not None and goal is not None:
         printing.say(f"\n{_praise(best, goal)}")

@@ -180,7 +180,7 @@ def _tell_end(door: Door, outcome: FleetOutcome, settings: Settings, showing: Sh
         told = groups.document(name, comparison, showing.goal)
         printing.say_json(told | {"exit_code": outcome.exit_code})
         return
-    groups.table(comparison, showing.goal, every=False)
+    groups.table(name, comparison, showing.goal, every=False)
     if showing.goal is not None:
         _tell_unknown(comparison, showing.goal)
     _tell_next(outcome, comparison, settings)
