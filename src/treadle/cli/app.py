@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from treadle.cli import (
     diff,
     doctor,
+    documents,
     graph,
     groups,
     init,
@@ -24,13 +25,27 @@ from treadle.cli import (
     upkeep,
 )
 from treadle.cli.signals import silence
-from treadle.errors import TreadleError
+from treadle.errors import InvalidRequest, TreadleError
 
+UsageError: Any = typer.BadParameter.__base__  # wherever this release of typer has it from
 CONTEXT = {"auto_envvar_prefix": "TREADLE", "help_option_names": ["-h", "--help"]}
 
 
 class Commands(TyperGroup):
     """The one place where an error becomes a sentence and an exit code."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """With --json, typer's own complaints are JSON too."""
+        if not _wants_json(sys.argv):
+            return super().main(*args, **options)
+        try:
+            code = super().main(*args, **options | {"standalone_mode": False})
+        except UsageError as error:
+            printing.report(_in_our_words(error), as_json=True)
+            sys.exit(printing.MISTAKE)
+        except typer.Abort:
+            sys.exit(printing.INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else printing.OK)
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -56,9 +71,10 @@ app = typer.Typer(
     "130 aborted.",
 )
 
-RUNNING, LOOKING, KEEPING = "Run", "Look", "Upkeep"
+RUNNING, WRITING, LOOKING, KEEPING = "Run", "Write", "Look", "Upkeep"
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     RUNNING: [init.init, run.run, upkeep.abort, run.retry],
+    WRITING: [documents.validate, documents.export, documents.schema],
     LOOKING: [
         graph.graph,
         listing.ps,
@@ -96,6 +112,12 @@ def _flush() -> None:
         sys.stdout.flush()
         return
     silence()
+
+
+def _in_our_words(error: Any) -> InvalidRequest:
+    """What typer says of a command line that cannot be read."""
+    path = error.ctx.command_path if error.ctx else "treadle"
+    return InvalidRequest(error.format_message(), hint=f"`{path} --help` shows what there is.")
 
 
 def _wants_json(arguments: list[str]) -> bool:

@@ -95,7 +95,7 @@ class StepDefinition(Struct, kw_only=True, forbid_unknown_fields=True):
     description: Annotated[str | UnsetType, _about("For people.")] = UNSET
     cpus: Annotated[float | UnsetType, _about("Processors (default 1).", 2)] = UNSET
     memory: Annotated[
-        int | str | UnsetType, _about("Limit of the memory of all its processes.", "1GB")
+        int | str | UnsetType | None, _about("Limit of the memory of all its processes.", "1GB")
     ] = UNSET
     gpus: Annotated[int | UnsetType, _about("Graphics processors (default 0).")] = UNSET
     timeout: Annotated[

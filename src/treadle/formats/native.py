@@ -74,9 +74,10 @@ def load(
         return reader.load(parameters or {}, text_parameters or {})
 
 
-def check(place: Place) -> Checked:
-    """What is wrong with a pipeline file. Parameters without a default get a sample value.
+def check(place: Place, text_parameters: Mapping[str, str] | None = None) -> Checked:
+    """What is wrong with a pipeline file.
 
+    Where no parameters are given, those without a default get a sample value.
     Raises NotFound and TooLarge only.
     """
     with without_collections():
@@ -85,7 +86,8 @@ def check(place: Place) -> Checked:
         except InvalidDefinition as error:
             return Checked(problems=problems_of(error, str(place.file)), warnings=(), loaded=None)
         try:
-            loaded: Loaded | None = reader.load({}, {}, sampled=True)
+            texts = text_parameters or {}
+            loaded: Loaded | None = reader.load({}, texts, sampled=not texts)
             found: tuple[Problem, ...] = ()
         except InvalidDefinition as error:
             loaded, found = None, problems_of(error, reader.shown)

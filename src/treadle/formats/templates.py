@@ -5,7 +5,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,10 +119,20 @@ def _is_one(match: re.Match[str]) -> bool:
     return not match[0].startswith("$$")
 
 
-def names_in(text: str, found: Callable[[str], Any]) -> str:
-    """The text with each `${name}` replaced by found(name); `$${` becomes `${`."""
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a text: as it stands, or `${name}`."""
 
-    def replace(match: re.Match[str]) -> str:
-        return match[0][1:] if match[0].startswith("$$") else str(found(match[1]))
+    text: str
+    name: str | None = None
 
-    return _PART.sub(replace, text)
+
+def pieces(text: str) -> list[Piece]:
+    """The text cut at its templates; `$${` stays in the texts between."""
+    found, end = [], 0
+    for match in _PART.finditer(text):
+        if _is_one(match) and match[1] is not None:
+            found += [Piece(text[end : match.start()]), Piece(match[0], match[1])]
+            end = match.end()
+    found.append(Piece(text[end:]))
+    return [each for each in found if each.text]
