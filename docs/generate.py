@@ -315,10 +315,14 @@ def seams_page() -> str:
 
 
 def step_page() -> str:
-    names = ("log_metric", "progress", "attempt_number", "scratch_dir")
+    names = ("output", "log_metric", "progress", "attempt_number", "scratch_dir")
     essay, _, example = clean(step.__doc__).partition("\n\n")
     parts = [thing_part(name, getattr(step, name)) for name in names]
-    return "\n".join([f"# Inside a step\n\n{essay}\n\n{fenced(example, 'text')}", *parts])
+    given = [
+        f"## `{name}`\n\n{clean(type(getattr(step, name)).__doc__)}\n"
+        for name in ("inputs", "parameters")
+    ]
+    return "\n".join([f"# Inside a step\n\n{essay}\n\n{fenced(example, 'text')}", *given, *parts])
 
 
 # -- records --------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 | seam      | implementations                                       | contract suite             |
 |-----------|-------------------------------------------------------|----------------------------|
 | Engine    | engine.local, engine.memory (scripted, for tests)     | tests/contract/engine      |
-| Runtime   | runtime.function                                      | tests/contract/runtime     |
+| Runtime   | runtime.function, runtime.script                      | tests/contract/runtime     |
 | Ledger    | storage.ledger.sqlite (a file, or ":memory:")         | tests/contract/ledger      |
 | BlobStore | storage.blobs: local, memory, objects (S3, GCS, ...)  | tests/contract/blobs       |
 | Clock     | SystemClock below; tests bring their own              | -                          |

@@ -6,8 +6,7 @@ for epoch in range(10):
     step.log_metric("loss", train_one_epoch(), step=epoch)
     step.progress(epoch + 1, 10)
 
-A script has more: what it was given, and a way to say what it made.
-
+# a script has more: what it was given, and a way to say what it made
 data = step.inputs["data"]
 step.output(fit(data, step.parameters["rate"]), "model")
 """

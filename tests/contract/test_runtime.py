@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from runtime.bench import Ear, RuntimeBench
+from runtime.scripts import ScriptBench
 from treadle.interfaces import Runtime
 from treadle.model.orders import Order
 from treadle.model.records import FailureType
 from treadle.runtime.function import FunctionRuntime
+from treadle.runtime.script import ScriptRuntime
 
 Make = Callable[[str], Order]  #: what the job does -> an order that does it
 
@@ -40,8 +42,19 @@ FUNCTIONS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.fixture(params=["function"])
+SCRIPTS = {
+    "completes": "import treadle; treadle.output(5)",
+    "fails": "raise ValueError('no good')",
+    "interrupts": "raise KeyboardInterrupt",
+    "exits": "raise SystemExit(0)",
+}
+
+
+@pytest.fixture(params=["function", "script"])
 def runtime(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Runtime, Make]:
+    if request.param == "script":
+        scripts = ScriptBench(tmp_path)
+        return ScriptRuntime(), lambda does: scripts.script(SCRIPTS[does])
     bench = RuntimeBench(tmp_path)
     return FunctionRuntime(), lambda does: bench.order(FUNCTIONS[does])
 

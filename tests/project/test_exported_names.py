@@ -32,6 +32,23 @@ def test_every_public_name_says_what_it_is_for() -> None:
     assert silent == []
 
 
+def test_what_a_script_needs_loads_the_standard_library_alone() -> None:
+    script = """
+import sys
+before = set(sys.modules)
+import treadle
+treadle.inputs, treadle.parameters, treadle.output, treadle.log_metric, treadle.progress
+print(*sorted({m.partition(".")[0] for m in set(sys.modules) - before} - sys.stdlib_module_names))
+print(*sorted(m for m in sys.modules if m.startswith("treadle.")))
+"""
+
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, check=True, text=True
+    )
+
+    assert loaded.stdout.splitlines() == ["treadle", "treadle.step"]
+
+
 def test_importing_treadle_loads_none_of_its_rooms() -> None:
     script = "import sys, treadle; print(*[m for m in sys.modules if m.startswith('treadle.')])"
 

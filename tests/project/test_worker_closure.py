@@ -46,6 +46,7 @@ def test_a_worker_starts_in_a_bare_environment(modules: list[str]) -> None:
 
 def test_the_model_and_the_errors_need_the_standard_library_alone() -> None:
     modules = ["errors", "interfaces", "step", "model.records", "model.wire", "model.orders"]
+    modules += ["script_job", "codecs", "runtime.as_main"]
     script = f"import sys; sys.path.insert(0, {'src'!r})\n" + "".join(
         f"import treadle.{module}\n" for module in modules
     )

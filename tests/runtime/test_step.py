@@ -99,3 +99,31 @@ def test_importing_it_loads_nothing_but_the_standard_library() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert set(ran.stdout.split()) - set(sys.stdlib_module_names) == {"treadle"}
+
+
+def test_a_function_has_its_arguments_and_returns_its_results() -> None:
+    step.enter(step.CurrentJob(Ear(), 1, ""))
+    try:
+        assert dict(step.parameters) == {}
+        with pytest.raises(KeyError, match="this step is a function"):
+            step.inputs["data"]
+        with pytest.raises(TypeError, match="a function returns its results"):
+            step.output(1)
+    finally:
+        step.enter(None)
+
+
+def test_outside_of_a_job_outputs_are_only_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "treadle.step")
+    step.output([1], "model")
+    assert "output model: list" in caplog.text
+    assert step.inputs.get("data") is None
+    assert (len(step.inputs), len(step.parameters), "x" in step.parameters) == (0, 0, False)
+    with pytest.raises(KeyError, match="not run as a step"):
+        step.parameters["rate"]
+
+
+def test_a_job_that_is_over_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(step.JOB_VARIABLE, "/no/such/job.json")
+    assert step.parameters.get("x", 1) == 1
+    step.log_metric("a", 1)
