@@ -212,3 +212,24 @@ def test_a_data_directory_that_cannot_be_used_is_unavailable(treadle):
     done = treadle.all("run", "pipelines.py:compare", "--data-dir", "file/data", code=3)
     assert "file/data" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "asked", [["ps", "--nosuch"], ["nosuch"], ["logs"], ["ps", "--limit", "many"]]
+)
+def test_a_command_line_that_cannot_be_read_is_told_as_json_where_json_is_wanted(treadle, asked):
+    told = treadle.json(*asked, code=2)["error"]
+    assert told["code"] == "request.invalid"
+    assert "--help" in told["hint"]
+    assert treadle.all(*asked, "--json", code=2).stderr == ""
+
+
+def test_the_exit_code_is_the_same_with_json(treadle):
+    assert treadle.json("run", "pipelines.py:failing", code=1)["exit_code"] == 1
+
+
+def test_a_data_directory_that_is_no_folder_is_said_and_not_taken_for_empty(treadle):
+    (treadle.folder / "data").write_text("")
+    done = treadle.all("ps", code=3)
+    assert "is not a folder" in done.stderr
+    assert "--data-dir" in done.stderr

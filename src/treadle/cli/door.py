@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from treadle.errors import InvalidRequest, NotFound
+from treadle.errors import InvalidRequest, NotFound, Unavailable
 from treadle.model.bindings import Arguments
 from treadle.model.graph import nearest
 from treadle.model.groups import Group, Measured, last_values
@@ -48,6 +48,11 @@ def opened(settings: Settings, *, start: bool) -> Iterator["Door"]:
     """
     from treadle.server.embedded import connect  # noqa: PLC0415 - 0.2 s; help needs none of it
 
+    if settings.data_dir.exists() and not settings.data_dir.is_dir():
+        raise Unavailable(
+            f"The data directory {settings.data_dir} is not a folder.",
+            hint="Give another one with --data-dir, TREADLE_DATA_DIR or treadle.toml.",
+        )
     client = connect(settings, start=start, read=not start)
     try:
         yield Door(client)
