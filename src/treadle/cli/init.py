@@ -26,7 +26,7 @@ SCHEMA = "treadle.schema.json"
 
 def init(
     folder: Annotated[
-        Path, typer.Argument(metavar="[DIR]", help="Where to; made if it is not there.")
+        Path, typer.Argument(metavar="DIR", help="Where to; made if it is not there.")
     ] = Path(),
     template: Annotated[
         str, typer.Option(metavar="NAME", help=f"What it is made of: {', '.join(TEMPLATES)}.")

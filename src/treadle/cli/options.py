@@ -10,7 +10,7 @@ RunId = Annotated[
 ]
 OneRun = Annotated[
     str | None,
-    typer.Argument(metavar="[ID]", help="A run's id, its unique beginning, or @last."),
+    typer.Argument(metavar="ID", help="A run's id, its unique beginning, or @last."),
 ]
 OneGroup = Annotated[
     str | None,
