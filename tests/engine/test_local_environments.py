@@ -210,6 +210,24 @@ def test_a_build_that_is_killed_leaves_a_draft_that_is_built_anew(
     assert (folder / "environment.json").exists()
 
 
+def test_a_build_that_never_ends_is_ended(
+    bench: Workbench, cellar: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need_index()
+    monkeypatch.setattr("treadle.engine.local.builds.LIMIT_SECONDS", 3.0)
+    environment, said = _slow(tmp_path)
+
+    async def scene(floor: Floor) -> tuple[Story, bool]:
+        attempt = floor.start(word, environment=environment)
+        pid = await _builder(said)
+        return await floor.ended(attempt), alive(pid)
+
+    story, left = bench.play(scene, environments=cellar)
+    assert story.failure.type == FailureType.BUILD
+    assert story.failure.message == "The environment cannot be built: It was not ready after 3s."
+    assert not left
+
+
 _BACKEND = """
 import zipfile, os
 def build_wheel(folder, *a, **k):

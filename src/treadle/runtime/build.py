@@ -5,8 +5,6 @@ folder to leave alone), `files` {name: text}, `commands` [[program, argument, ..
 """
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,15 @@ from treadle.model.bindings import Value
 from treadle.model.orders import Order, Report
 from treadle.model.records import Certificate, Failure, FailureType
 from treadle.runtime.failures import Terminated
+from treadle.storage.trees import remove_tree
 
 
 class BuildRuntime:
     """Performs orders of kind `build`, which only engines give."""
 
     def perform(self, order: Order, channel: Channel) -> Report:
+        import subprocess  # noqa: PLC0415 - slots that build nothing come up sooner without it
+
         channel.started()
         folder = Path(_value(order, "folder"))
         try:
@@ -32,7 +33,7 @@ class BuildRuntime:
         except Terminated:
             return Report(outcome="aborted")
         except subprocess.CalledProcessError as error:
-            return _failed(error)
+            return _failed(Path(error.cmd[0]).name, error.returncode)
         except OSError as error:
             return _report(f"{error.filename}: {error.strerror}.", Certificate())
         return Report(outcome="completed")
@@ -51,13 +52,12 @@ def _clear(folder: Path, keep: list[str]) -> None:
         if entry.name in keep:
             continue
         if entry.is_dir(follow_symlinks=False):
-            shutil.rmtree(entry)
+            remove_tree(entry)
         else:
             os.unlink(entry)
 
 
-def _failed(error: subprocess.CalledProcessError) -> Report:
-    tool, code = Path(error.cmd[0]).name, error.returncode
+def _failed(tool: str, code: int) -> Report:
     if code < 0:
         return _report(f"{tool} was killed by signal {-code}.", Certificate(signal=-code))
     return _report(f"{tool} ended with exit code {code}.", Certificate(exit_code=code))

@@ -43,12 +43,13 @@ def _with_uv(environment: Environment) -> Recipe:
         )
     constraints, lines, flags = _sorted(environment.requirements)
     python = _python(environment.python)
-    create = [uv, "venv", "--no-project", "--python", python, PREFIX]
-    install = [
-        uv, "pip", "install", "--python", f"{PREFIX}/bin/python", *flags,
-        "--requirements", "requirements.txt", "--constraints", "constraints.txt", *SLOT_PACKAGES,
-    ]  # fmt: skip
-    files = {"requirements.txt": _text(lines), "constraints.txt": _text(constraints)}
+    create = [uv, "venv", "--quiet", "--no-project", "--python", python, PREFIX]
+    install = [uv, "pip", "install", "--python", f"{PREFIX}/bin/python", *flags, *SLOT_PACKAGES]
+    files = {}
+    for option, wanted in (("requirements", lines), ("constraints", constraints)):
+        if wanted:
+            files[f"{option}.txt"] = _text(wanted)
+            install += [f"--{option}", f"{option}.txt"]
     return Recipe(files=files, commands=[create, install], variables=_uv_environment())
 
 
