@@ -14,6 +14,7 @@ _CLASSES = {
     "punct": r"!-/:-@\[-`{-~", "space": r" \t\n\r\f\v", "upper": "A-Z", "xdigit": "0-9A-Fa-f",
 }  # fmt: skip
 _LITERAL = re.compile(r"[^*?\[\\]*")
+_RANGE = re.compile(r"-[^\]]")
 _STARS = re.compile(r"\*+")
 
 
@@ -128,7 +129,7 @@ def _bracket(body: str, index: int) -> tuple[str, int]:
         if body.startswith("[:", index) and (made := _class(body, index)) is not None:
             item, index = made
             before = ""
-        elif before and body[index : index + 1] == "-" and body[index + 1 : index + 2] not in ("", "]"):
+        elif before and _RANGE.match(body, index):
             last, index = _one(body, index + 1)
             item = f"{re.escape(before)}-{re.escape(last)}" if before <= last else ""
             before = ""

@@ -103,7 +103,7 @@ class _Walk:
     def __init__(self, project: Project, known: dict[str, KnownFolder]) -> None:
         self.project, self.known = project, known
         self.top = str(project.root).rstrip("/")
-        self.real_top = os.path.realpath(project.root)
+        self.real_top = os.path.realpath(project.root).rstrip("/")  # "" for the whole machine
         self.ahead: list[_Ahead] = []
         self.count = 0
 
@@ -181,7 +181,7 @@ class _Walk:
         except OSError:
             self.project.left_out[name] = "it is a symbolic link that leads nowhere"
             return
-        if real != self.real_top and not real.startswith(self.real_top + "/"):
+        if not f"{real}/".startswith(f"{self.real_top}/"):
             self.project.left_out[name] = f"it is a symbolic link out of the project, to {real}"
             return
         parts = real[len(self.real_top) + 1 :].split("/")
