@@ -123,3 +123,17 @@ def test_in_a_scripts_processes_its_own_variables_are_no_settings(project):
     assert (seen.slots, seen.output_limit) == (3, settings.Settings().output_limit)
     with pytest.raises(InvalidRequest, match="TREADLE_OUTPUT_LIMIT"):
         load(project, environ=own)
+
+
+@pytest.mark.parametrize(
+    ("given", "modules"),
+    [("numpy, a.b,", ("numpy", "a.b")), (["numpy"], ("numpy",)), ("", ())],
+)
+def test_modules_to_preload_are_a_list_or_have_commas_between_them(project, given, modules):
+    assert load(project, preload=given).preload == modules
+
+
+@pytest.mark.parametrize("given", ["a b", "-m", ["a", 3], 7])
+def test_what_is_no_module_name_is_not_preloaded(project, given):
+    with pytest.raises(InvalidRequest, match="preload"):
+        load(project, preload=given)
