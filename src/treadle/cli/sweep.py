@@ -188,6 +188,8 @@ def _tell_end(door: Door, outcome: FleetOutcome, settings: Settings, showing: Sh
 
 def _tell_unknown(comparison: Comparison, goal: Goal) -> None:
     """A metric that nobody logged is no error any more: the runs are done."""
+    if not comparison.metrics:
+        printing.tell("\nNo run has logged a metric: a step does so with treadle.log_metric.")
     try:
         comparison.refuse_unknown(goal)
     except InvalidRequest as error:
