@@ -152,8 +152,9 @@ def _tell_failure(jobs: Sequence[Job]) -> None:
     if failure.traceback:
         traceback = _SNAPSHOT.sub('File "', failure.traceback.rstrip())
         say("\n".join(f"  {line}" for line in traceback.splitlines()))
-    for line in certificate_lines(failure):
-        say(f"  {line}")
+    else:  # a script that raised has both, and they say the same
+        for line in certificate_lines(failure):
+            say(f"  {line}")
     if failure.hint:
         say(f"  {failure.hint}")
     say()
