@@ -46,13 +46,20 @@ class Problems:
     places: Places = None
     found: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    _told: set[Problem] = field(default_factory=set)
 
     def add(self, path: Path, message: str, hint: str = "", *, at_key: bool = False) -> None:
         """at_key: blame the key at the path's end, not its value."""
-        self.found.append(self._problem(path, message, hint, at_key))
+        self._keep(self.found, self._problem(path, message, hint, at_key))
 
     def warn(self, path: Path, message: str, hint: str = "") -> None:
-        self.warnings.append(self._problem(path, message, hint, at_key=True))
+        self._keep(self.warnings, self._problem(path, message, hint, at_key=True))
+
+    def _keep(self, found: list[Problem], problem: Problem) -> None:
+        """Told once, however many steps have it."""
+        if problem not in self._told:
+            self._told.add(problem)
+            found.append(problem)
 
     def add_at(self, place: Place, message: str, hint: str = "") -> None:
         line, column = place
@@ -68,7 +75,8 @@ class Problems:
             return
         file, _, line = error.where.rpartition(":")
         number = int(line) if file and line.isdigit() else 0
-        self.found.append(
+        self._keep(
+            self.found,
             Problem(
                 file=file if number else error.where,
                 line=number,
@@ -76,7 +84,7 @@ class Problems:
                 message=message,
                 hint=error.hint,
                 key=key_of(path),
-            )
+            ),
         )
 
     def where(self, path: Path, *, at_key: bool = False) -> str:

@@ -69,7 +69,7 @@ class Templates:
             return escaped(found) if late else found
         if _LATE.fullmatch(name):
             if not late:
-                hint = f"It can stand in {', '.join(LATE_KEYS[:-1])} and {LATE_KEYS[-1]}."
+                hint = "It can stand in args, command and env of a script's step."
                 self.problems.add(path, f"{match[0]} means nothing here.", hint)
             return match[0]
         if name.startswith("env."):

@@ -164,8 +164,8 @@ class _Reader:
         return value, places
 
     def _scalar(self, event: Any) -> Any:
-        if event.tag is not None and event.tag != "!":
-            return self._tagged(event)
+        if event.tag is not None:
+            return event.value if event.tag == "!" else self._tagged(event)
         if not event.implicit[0]:
             return event.value
         try:
