@@ -22,7 +22,7 @@ from treadle.api.http.problems import status_of
 from treadle.api.http.rules import PREFIX
 from treadle.cli.app import app as command_line
 from treadle.errors import TreadleError
-from treadle.model import records, states
+from treadle.model import looks, records, states
 from treadle.server import settings
 
 HERE = Path(__file__).parent / "reference"
@@ -56,15 +56,21 @@ def states_page() -> str:
             "# States\n",
             clean(states.__doc__).partition("\nThe tables are")[0] + "\n",
             "## A job\n",
-            fenced(states.diagram(states.JOB_MOVES, states.JobState.WAITING), "mermaid"),
+            fenced(coloured(states.diagram(states.JOB_MOVES, states.JobState.WAITING)), "mermaid"),
             moves_table(states.JOB_MOVES),
             "## A run\n",
-            fenced(states.diagram(states.RUN_MOVES, states.RunState.QUEUED), "mermaid"),
+            fenced(coloured(states.diagram(states.RUN_MOVES, states.RunState.QUEUED)), "mermaid"),
             moves_table(states.RUN_MOVES),
             "## Why a job failed\n",
             members_table(records.FailureType),
         ]
     )
+
+
+def coloured(diagram: str) -> str:
+    """The diagram with the colours that states have on screen."""
+    names = set(re.findall(r"--> (\w+)", diagram))
+    return "\n".join([diagram.rstrip(), *looks.mermaid_classes(names)])
 
 
 def moves_table(moves: dict[Any, Any]) -> str:
