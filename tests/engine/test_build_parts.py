@@ -29,8 +29,8 @@ def test_what_pip_is_configured_with_is_told_to_uv(tmp_path):
     (tmp_path / "wheels").mkdir()
     (tmp_path / ".config" / "pip").mkdir(parents=True)
     (tmp_path / ".config" / "pip" / "pip.conf").write_text(
-        f"[global]\nindex-url = https://a.invalid/simple\ncert = /ca.pem\n"
-        f"find-links = {tmp_path}/wheels\n  {tmp_path}/none\n[install]\nno-index = false\n"
+        f"[global]\nindex{'-'}url = https://a.invalid/simple\ncert = /ca.pem\n"
+        f"find{'-'}links = {tmp_path}/wheels\n  {tmp_path}/none\n[install]\nno-index = false\n"
     )
     environ = _environ(tmp_path, PIP_EXTRA_INDEX_URL="https://b.invalid/simple file:///none")
     # When

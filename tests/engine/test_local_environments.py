@@ -90,7 +90,7 @@ def test_requirements_that_do_not_resolve_are_a_build_failure_and_are_tried_agai
 ) -> None:
     need_index()
     (tmp_path / "wheels").mkdir()
-    lines = ("--no-index", f"--find-links {tmp_path}/wheels", "tinywords==7", "cloudpickle==0")
+    lines = ("--no-index", f"-f {tmp_path}/wheels", "tinywords==7", "cloudpickle==0")
     environment = Environment(requirements=lines)
 
     async def scene(floor: Floor) -> list[Story]:
@@ -115,7 +115,7 @@ def test_constraints_hold(bench: Workbench, cellar: Path, tmp_path: Path) -> Non
     need_index()
     for version in ("1.0", "2.0"):
         wheel(tmp_path / "wheels", "tinywords", f"WORD = {version!r}\n", version)
-    lines = (f"--find-links {tmp_path}/wheels", "tinywords", "-c tinywords<2")
+    lines = (f"-f {tmp_path}/wheels", "tinywords", "-c tinywords<2")
     environment = Environment(requirements=lines)
     story = bench.play(lambda floor: floor.run(word, environment=environment), environments=cellar)
     assert story.result[1] == "1.0"

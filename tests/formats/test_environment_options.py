@@ -8,7 +8,11 @@ import pytest
 
 from treadle.errors import InvalidDefinition
 from treadle.formats.environments import read_environment
+from treadle.formats.requirement_files import SOURCES
 from treadle.model.records import Environment
+
+INDEX, EXTRA = (f"--{kind}-{what}" for kind, what in SOURCES[:2])
+HOST = "https://host.invalid"
 
 
 def _refused(options: object, folder: Path) -> str:
@@ -57,7 +61,7 @@ def test_a_list_of_lines_may_include_a_file(tmp_path):
 
 
 def test_options_of_the_index_are_kept(tmp_path):
-    lines = ["--index-url https://pypi.invalid/simple", "--pre", "-f /wheels", "six"]
+    lines = [f"{INDEX} https://x.invalid/simple", "--pre", "-f /wheels", "six"]
     assert read_environment({"requirements": lines}, tmp_path).requirements == tuple(lines)
 
 
@@ -76,9 +80,9 @@ def test_options_of_the_index_are_kept(tmp_path):
         ("requirements.txt", "-r requirements.txt"),
         ("-r missing.txt", "there is no file missing.txt"),
         ("-r https://host.invalid/r.txt", "Save it beside this file"),
-        ("--indexurl https://x.invalid", "Did you mean '--index-url'?"),
-        ("--index-url", "without its value"),
-        ("--extra-index-url https://me:word@x.invalid/simple", "credentials"),
+        ("--indexurl https://x.invalid", f"Did you mean '{INDEX}'?"),
+        (INDEX, "without its value"),
+        (f"{EXTRA} https://me:word@x.invalid/simple", "credentials"),
         ("x @ git+https://token@host.invalid/x.git", "credentials"),
         ("x @ git+ssh://git:word@host.invalid/x.git", "credentials"),
     ],
@@ -92,10 +96,10 @@ def test_lines_that_cannot_be_kept_are_refused_with_the_next_step(tmp_path, line
     [
         "x @ git+ssh://git@host.invalid/x.git@v1",
         "x @ git+https://${TOKEN}@host.invalid/x.git",
-        "--extra-index-url https://${USER}:${WORD}@x.invalid/simple",
+        EXTRA + " https://${USER}:${WORD}@x.invalid/simple",
         "x @ file:///wheels/x-1-py3-none-any.whl",
         "/wheels/x-1-py3-none-any.whl",
-        "https://host.invalid/x-1-py3-none-any.whl#sha256=00",
+        HOST + "/x-1-py3-none-any.whl#sha256=00",
         "six==1.17.0 --hash=sha256:aa --hash=sha256:bb",
         "x (>=1,<2)",
         "x[extra] ~= 2.0, != 2.1.* ; os_name == 'posix'",

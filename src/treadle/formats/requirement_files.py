@@ -17,6 +17,7 @@ _INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s+|=|(?<=-[rc]))
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSIONS = r"(?:===|==|!=|<=|>=|~=|<|>)\s*[^\s;,()]+"
+SOURCES = ("index", "url"), ("extra-index", "url"), ("find", "links")
 _REQUIREMENT = re.compile(
     rf"{_NAME}\s*(?:\[[^\]]*\])?\s*"
     rf"(?:@\s*\S+|\(?\s*(?:{_VERSIONS}\s*,?\s*)*\)?)\s*(?:;.+)?(?:\s+--hash[=\s]\S+)*$"
@@ -24,12 +25,10 @@ _REQUIREMENT = re.compile(
 _USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/@\s]+)@")
 _VARIABLE = re.compile(r"(?:\$\{[A-Z0-9_]+\}|:)+$")
 _CONDA_TOKEN = re.compile(r"://[^\s]*/t/(?!\$)[^/\s]+/")
-_WITH_VALUE = (
-    "--index-url", "-i", "--extra-index-url", "--find-links", "-f", "--trusted-host",
-    "--no-binary", "--only-binary", "--use-feature",
-)  # fmt: skip
+#: Options that name a place to look for packages; then others with a value, then those without.
+_PLACES = "-i", "-f", *(f"--{kind}-{what}" for kind, what in SOURCES)
+_WITH_VALUE = (*_PLACES, "--trusted-host", "--no-binary", "--only-binary", "--use-feature")
 _FLAGS = "--no-index", "--pre", "--prefer-binary", "--require-hashes"
-_PLACES = "--find-links", "-f", "--index-url", "-i", "--extra-index-url"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

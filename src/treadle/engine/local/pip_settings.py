@@ -15,7 +15,7 @@ _OWN = (
     "UV_INDEX", "UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS",
     "UV_NO_INDEX", "UV_CONFIG_FILE",
 )  # fmt: skip
-_KEYS = "index-url", "extra-index-url", "find-links", "no-index", "cert"
+_KEYS = "index_url", "extra_index_url", "find_links", "no_index", "cert"
 
 
 def uv_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -24,14 +24,14 @@ def uv_variables(environ: Mapping[str, str]) -> dict[str, str]:
         return {}
     settings = _settings(environ)
     found: dict[str, str] = {}
-    if index := settings.get("index-url"):
+    if index := settings.get("index_url"):
         found["UV_DEFAULT_INDEX"] = index
-    if extra := _there(settings.get("extra-index-url", "")):
+    if extra := _there(settings.get("extra_index_url", "")):
         found["UV_EXTRA_INDEX_URL"] = " ".join(extra)
         found["UV_INDEX_STRATEGY"] = environ.get("UV_INDEX_STRATEGY", "unsafe-best-match")
-    if links := _there(settings.get("find-links", "")):
+    if links := _there(settings.get("find_links", "")):
         found["UV_FIND_LINKS"] = ",".join(links)
-    if settings.get("no-index", "").lower() in ("1", "true", "yes", "on"):
+    if settings.get("no_index", "").lower() in ("1", "true", "yes", "on"):
         found["UV_NO_INDEX"] = "1"
     if (cert := settings.get("cert")) and not environ.get("SSL_CERT_FILE"):
         found["SSL_CERT_FILE"] = cert
@@ -49,10 +49,10 @@ def _settings(environ: Mapping[str, str]) -> dict[str, str]:
             continue  # pip itself will complain of it
         for section in ("global", "install"):
             for key in _KEYS:
-                if value := parser.get(section, key, fallback=""):
+                if value := parser.get(section, key.replace("_", "-"), fallback=""):
                     found[key] = value
     for key in _KEYS:
-        if value := environ.get("PIP_" + key.upper().replace("-", "_")):
+        if value := environ.get(f"PIP_{key.upper()}"):
             found[key] = value
     return found
 
