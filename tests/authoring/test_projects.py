@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,6 @@ from blake3 import blake3
 from treadle.authoring import bundles, contents, index, limits
 from treadle.authoring.bundles import Bundle, bundle
 from treadle.authoring.code import CodeChooser
-from treadle.authoring.git import GitStatus
 from treadle.authoring.projects import look
 from treadle.errors import Conflict, InvalidDefinition, TooLarge
 from treadle.storage.trees import remove_tree
@@ -485,77 +484,3 @@ def test_very_deep_folders_are_walked_through(tmp_path: Path) -> None:
     assert [found.name.count("/") for found in look(tmp_path).files] == [1200]
     remove_tree(tmp_path / "d")  # pytest's own cleaning does not get so far down
     assert not (tmp_path / "d").exists()
-
-
-# git
-
-
-@pytest.fixture
-def repository(write: Write, tmp_path: Path) -> Path:
-    write("flow.py", "x = 1")
-    git(tmp_path, "init", "-q")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-qm", "one")
-    return tmp_path
-
-
-def source_of(root: Path) -> tuple[str, str, bool]:
-    source = bundle(root / "flow.py").source
-    return source.commit, source.branch, source.dirty
-
-
-def test_commit_branch_and_changes_are_told(repository: Path) -> None:
-    commit = git(repository, "rev-parse", "HEAD")
-    assert source_of(repository) == (commit, "main", False)
-    (repository / "new.py").touch()
-    assert source_of(repository) == (commit, "main", True)
-    git(repository, "checkout", "-q", "--detach")
-    assert source_of(repository) == (commit, "", True)
-
-
-def test_a_repository_without_a_commit_has_a_branch(write: Write, tmp_path: Path) -> None:
-    write("flow.py", "")
-    git(tmp_path, "init", "-q")
-    assert source_of(tmp_path) == ("", "main", True)
-
-
-def test_changes_outside_the_project_do_not_count(repository: Path) -> None:
-    (repository / "sub").mkdir()
-    (repository / "sub/treadle.toml").touch()
-    (repository / "sub/flow.py").touch()
-    git(repository, "add", ".")
-    git(repository, "commit", "-qm", "two")
-    (repository / "other.py").touch()
-
-    assert source_of(repository / "sub")[1:] == ("main", False)
-
-
-@pytest.mark.parametrize("program", [None, "exit 1", "sleep 600", "kill -9 $$", "printf '\\377'"])
-def test_a_git_that_is_absent_broken_or_hangs_tells_nothing(
-    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str | None
-) -> None:
-    tools = tmp_path / "tools"
-    tools.mkdir()
-    if program is not None:
-        (tools / "git").write_text(f"#!/bin/bash\nPATH=/usr/bin:/bin\n{program}\n")
-        (tools / "git").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tools))
-    monkeypatch.setattr("treadle.authoring.git.TIME_LIMIT_SECONDS", 0.2)
-
-    assert source_of(repository)[:2] == ("", "")
-
-
-def test_variables_of_another_repository_do_not_mislead(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("GIT_DIR", "/nowhere")
-    assert source_of(repository)[1] == "main"
-
-
-def test_an_abandoned_git_is_ended(repository: Path) -> None:
-    environ: Mapping[str, str] = dict(os.environ)
-    status = GitStatus(repository, environ)
-    status.stop()
-    status.stop()
-    assert status._process is not None
-    assert status._process.returncode is not None
