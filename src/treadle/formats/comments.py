@@ -18,12 +18,26 @@ def take_lines_after(parent: Any, key: Any) -> str:
     if found is None:
         return ""
     own, newline, rest = found.value.partition("\n")
-    if not newline or not rest.strip(" "):
+    inside, rest = _split(rest, deeper_than=parent.lc.col or 0)
+    if not rest.strip(" "):
         return ""
-    found.value = own + newline
-    if not own:
+    found.value = own + newline + inside
+    if not own and not inside:
         del holder.ca.items[last]
-    return str(rest)
+    return rest
+
+
+def _split(lines: str, *, deeper_than: int) -> tuple[str, str]:
+    """(lines that are indented as what they stand in, the rest)."""
+    inside = 0
+    every = lines.splitlines(keepends=True)
+    for number, line in enumerate(every, 1):
+        text = line.lstrip(" ")
+        if text.startswith("#"):
+            if len(line) - len(text) <= deeper_than:
+                break
+            inside = number
+    return "".join(every[:inside]), "".join(every[inside:])
 
 
 def put_lines_after(parent: Any, key: Any, lines: str) -> None:

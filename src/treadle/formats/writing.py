@@ -17,13 +17,12 @@ from treadle.formats.comments import last_key, put_lines_after, take_lines_after
 from treadle.formats.definition import FREE
 from treadle.formats.reading import parse_text
 
-_LINES = re.compile(r"[^\s][^\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]*\n?")
 _SHORT = 78  #: characters of a list or mapping that stands on one line
 
 
 def to_yaml(document: Mapping[str, Any], comment: str = "") -> str:
     """A document as YAML; the top and the steps in blocks, what is short on one line."""
-    made = CommentedMap({key: _block(value, key) for key, value in document.items()})
+    made = CommentedMap({_text(key): _block(value, key) for key, value in document.items()})
     if comment:
         made.yaml_set_start_comment(comment)
     return _dump(_writer(), made)
@@ -106,14 +105,27 @@ def _flow_if_short(made: Any, value: Any, key: str) -> None:
 
 
 def _text(text: str) -> Any:
-    """Text in the quotes that it needs to be read as text again."""
-    if "\n" in text and all(map(_LINES.fullmatch, text.splitlines(keepends=True))):
+    """Text in the quotes that it needs to be read as text again, by us and by others."""
+    if _is_block(text):
         return LiteralScalarString(text)
     try:
-        is_plain = isinstance(scalars.plain(text), str) and text.isprintable() and text != "<<"
+        is_plain = isinstance(scalars.plain(text), str) and text.isprintable()
     except ValueError:
         is_plain = False
-    return text if is_plain else DoubleQuotedScalarString(text)
+    if not is_plain or text == "<<" or text[0] in "?:":
+        return DoubleQuotedScalarString(text)
+    return text
+
+
+def _is_block(text: str) -> bool:
+    """Whether it may stand as lines behind a `|`."""
+    first, newline, _ = text.partition("\n")
+    lines = text.split("\n")
+    return (
+        bool(newline and first)
+        and not first.startswith(" ")
+        and all(line.isprintable() and (not line or line.strip()) for line in lines)
+    )
 
 
 class _Update:
@@ -127,7 +139,8 @@ class _Update:
 
     def mapping(self, found: Any, wanted: Mapping[str, Any]) -> None:
         self._seen[id(found)] = wanted
-        if any(key not in wanted for key in found):
+        merged = getattr(found, MergeValue.attrib, None) or ()
+        if any(key not in wanted for each in merged for key in each):
             _unmerge(found)
         lines = _take_after_all(found)
         for key in list(found):
