@@ -37,8 +37,8 @@ def mermaid_style(look: Look) -> str:
     return f"fill:{look.light}{_PALE},stroke:{look.light},stroke-width:1.5px"
 
 
-def mermaid_classes(names: set[str], *, word: str = "class", indent: str = "    ") -> list[str]:
-    """One mermaid class for each state among the names, and who is of it, for state diagrams."""
+def mermaid_classes(names: set[str]) -> list[str]:
+    """Lines for a state diagram: a class for each state among the names, and who is of it."""
     found = [state for state in JobState if state.value in names]
-    lines = [f"{indent}classDef {state} {mermaid_style(LOOKS[state])}" for state in found]
-    return lines + [f"{indent}{word} {state} {state}" for state in found]
+    lines = [f"    classDef {state} {mermaid_style(LOOKS[state])}" for state in found]
+    return lines + [f"    class {state} {state}" for state in found]
