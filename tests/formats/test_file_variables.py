@@ -3,6 +3,7 @@
 import pytest
 
 from formats.projects import Folder
+from treadle.errors import InvalidDefinition
 
 
 def tools_of(loaded) -> dict:
@@ -66,14 +67,35 @@ def test_names_that_look_secret_are_kept_apart(
     assert loaded.warnings == ()
 
 
-def test_a_secret_written_into_the_file_is_told(folder: Folder) -> None:
-    loaded = folder.load("env: {API_KEY: abc, EMPTY_TOKEN: ''}\nsteps: {a: {script: load.py}}")
-    assert loaded.warnings == (
-        (
-            "flow.yaml:1:7: the value of API_KEY stands in the file, which is kept with every run. "
-            'Take it from the environment: API_KEY: "${env.API_KEY}", or from an env_file.'
-        ),
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ("abc", "the file it stands in is kept"),
+        ("${key}", "parameters are kept"),
+        ("3", "the file"),
+    ],
+)
+def test_a_secret_that_would_be_kept_in_clear_is_refused(
+    folder: Folder, value: str, what: str
+) -> None:
+    with pytest.raises(InvalidDefinition) as caught:
+        folder.load(
+            "parameters: {key: x}\n"
+            f"env: {{EMPTY_TOKEN: '', API_KEY: '{value}'}}\n"
+            "steps: {a: {script: load.py}}"
+        )
+    assert str(caught.value).startswith(f"flow.yaml:2:33: API_KEY looks secret, and {what}")
+    assert 'API_KEY: "${env.API_KEY}", or from an env_file.' in str(caught.value)
+
+
+def test_what_is_made_of_a_secret_is_one(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", "t0k3n")
+    loaded = folder.load(
+        "env: {HEADER: 'Bearer ${env.GITHUB_TOKEN}'}\nsteps: {a: {script: load.py}}"
     )
+    assert loaded.secrets == {"HEADER": "Bearer t0k3n"}
+    assert tools_of(loaded)["a"].variables == {}
+    assert tools_of(loaded)["a"].secrets == {"HEADER": "HEADER"}
 
 
 def test_templates_of_the_step_stay_and_all_else_is_put_in(

@@ -27,6 +27,15 @@ def test_other_names_are_left_alone(name):
 def test_secret_values_stand_apart_under_keys_of_their_scope():
     found = told_apart({"A": "1", "API_KEY": "s3cret"}, "train/")
     assert found.plain == {"A": "1"}
-    assert found.names == {"API_KEY": "train/API_KEY"}
+    assert found.secrets == {"API_KEY": "train/API_KEY"}
     assert found.values == {"train/API_KEY": "s3cret"}
     assert "s3cret" not in repr(found)
+
+
+def test_inner_variables_win_over_outer_ones_secret_or_not():
+    outer = told_apart({"A": "1", "TOKEN": "outer", "B": "2"})
+    inner = told_apart({"TOKEN": "inner", "B": "hidden"}, "train/", also={"B"})
+    found = inner.over(outer)
+    assert found.plain == {"A": "1"}
+    assert found.secrets == {"TOKEN": "train/TOKEN", "B": "train/B"}
+    assert found.values["train/TOKEN"] == "inner"

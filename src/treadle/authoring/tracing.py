@@ -277,7 +277,7 @@ class _Trace:
         return Around(
             environment=around.read_environment(),
             variables=variables.plain,
-            secrets=variables.names,
+            secrets=variables.secrets,
         )
 
     def _taken_from(self, script: ScriptTool, output: Binding | None) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from treadle.formats.project import Project
 from treadle.formats.references import Outputs, References
 from treadle.formats.steps import Draft, StepReader
 from treadle.formats.templates import Templates
-from treadle.formats.variables import VariableReader, Variables
+from treadle.formats.variables import VariableReader
 from treadle.model.bindings import Binding, Entries, Value
 from treadle.model.graph import find_cycle, nearest, parents_of
 from treadle.model.identity import hash_of, identified
@@ -32,6 +32,7 @@ from treadle.model.records import (
     Step,
     Tool,
 )
+from treadle.model.secrets import Variables
 
 Built = tuple[tuple[Tool, ...], tuple[Step, ...], Mapping[str, str]]
 

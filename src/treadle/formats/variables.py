@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,32 +10,8 @@ from treadle.errors import InvalidDefinition
 from treadle.formats.files import read_text
 from treadle.formats.problems import Path as KeyPath
 from treadle.formats.problems import Problems
-from treadle.formats.templates import MARK, Templates, as_text, escaped
-from treadle.model.secrets import looks_secret
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Variables:
-    """Told apart. secrets: name -> key of the value in `values`, which is never shown.
-
-    plain values are text in which a script's own templates still stand.
-    """
-
-    plain: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    def over(self, outer: "Variables") -> "Variables":
-        """These and, where they are silent, the outer ones."""
-        mine = {*self.plain, *self.secrets}
-        plain = {name: text for name, text in outer.plain.items() if name not in mine}
-        secrets = {name: key for name, key in outer.secrets.items() if name not in mine}
-        return Variables(
-            plain={**plain, **self.plain},
-            secrets={**secrets, **self.secrets},
-            values={**outer.values, **self.values},
-        )
-
+from treadle.formats.templates import Templates, as_text, escaped, pieces
+from treadle.model.secrets import Variables, looks_secret, told_apart
 
 NONE = Variables()
 
@@ -55,33 +31,32 @@ class VariableReader:
         """
         if "env" not in part and "env_file" not in part:
             return NONE
-        plain: dict[str, str] = {}
-        secret: dict[str, str] = {}
+        found: dict[str, str] = {}
         for name, text in self._from_files(part.get("env_file"), path):
-            if looks_secret(name):
-                secret[name] = text
-            else:
-                plain[name] = escaped(text) if late else text
+            found[name] = escaped(text) if late and not looks_secret(name) else text
+        hidden = set()
         for name, value in self._written(part.get("env"), (*path, "env")):
-            if looks_secret(name):
-                secret[name] = self._secret(name, value, (*path, "env", name))
+            place = (*path, "env", name)
+            if looks_secret(name) or _takes_secret(value):
+                hidden.add(name)
+                self._check_secret(name, value, place)
+                found[name] = as_text(self.templates.fill(value, place, env=True))
             else:
-                filled = self.templates.fill(value, (*path, "env", name), late=late, env=True)
-                plain[name] = as_text(filled)
-        return Variables(
-            plain=plain,
-            secrets={name: f"{scope}{name}" for name in secret},
-            values={f"{scope}{name}": text for name, text in secret.items()},
-        )
+                found[name] = as_text(self.templates.fill(value, place, late=late, env=True))
+        return told_apart(found, scope, hidden)
 
-    def _secret(self, name: str, value: Any, path: KeyPath) -> str:
-        if value != "" and not (isinstance(value, str) and MARK in value):
-            self.problems.warn(
-                path,
-                f"the value of {name} stands in the file, which is kept with every run.",
-                f'Take it from the environment: {name}: "${{env.{name}}}", or from an env_file.',
-            )
-        return as_text(self.templates.fill(value, path, env=True))
+    def _check_secret(self, name: str, value: Any, path: KeyPath) -> None:
+        """Refuse what would be kept in clear: a value in the file, or a parameter of the run."""
+        names = [piece.name for piece in pieces(str(value)) if piece.name is not None]
+        if value == "" or (names and all(each.startswith("env.") for each in names)):
+            return
+        why = "are kept with every run" if names else "is kept with every run"
+        what = "parameters" if names else "the file it stands in"
+        self.problems.add(
+            path,
+            f"{name} looks secret, and {what} {why}.",
+            f'Take it from the environment: {name}: "${{env.{name}}}", or from an env_file.',
+        )
 
     def _written(self, env: Any, path: KeyPath) -> Iterator[tuple[str, Any]]:
         """Names and values that can be meant; the class of the file tells of wrong types."""
@@ -118,3 +93,9 @@ class VariableReader:
                 return
         for key, value in dotenv_values(stream=io.StringIO(text)).items():
             yield key, value or ""
+
+
+def _takes_secret(value: Any) -> bool:
+    """Whether a secret of whoever submits the run goes into the value."""
+    names = (piece.name or "" for piece in pieces(str(value)))
+    return any(name.startswith("env.") and looks_secret(name[4:]) for name in names)

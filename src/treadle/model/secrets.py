@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
@@ -17,12 +17,23 @@ MASK = "***"
 class Variables:
     """Environment variables, told apart.
 
-    plain: name -> value. names: name -> key of its secret value. values: key -> secret value.
+    plain: name -> value. secrets: name -> key of the value in `values`, which is never shown.
     """
 
-    plain: Mapping[str, str]
-    names: Mapping[str, str]
-    values: Mapping[str, str] = field(repr=False)
+    plain: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def over(self, outer: "Variables") -> "Variables":
+        """These and, where they are silent, the outer ones."""
+        mine = {*self.plain, *self.secrets}
+        plain = {name: text for name, text in outer.plain.items() if name not in mine}
+        secrets = {name: key for name, key in outer.secrets.items() if name not in mine}
+        return Variables(
+            plain={**plain, **self.plain},
+            secrets={**secrets, **self.secrets},
+            values={**outer.values, **self.values},
+        )
 
 
 def looks_secret(name: str) -> bool:
@@ -37,12 +48,13 @@ def looks_secret(name: str) -> bool:
     )
 
 
-def told_apart(given: Mapping[str, str], scope: str = "") -> Variables:
+def told_apart(given: Mapping[str, str], scope: str = "", also: Collection[str] = ()) -> Variables:
     """Which of the variables may be shown and stored. scope: goes before the keys of the secrets,
-    so that those of one step are not those of another."""
-    secret = {name: f"{scope}{name}" for name in given if looks_secret(name)}
+    so that those of one step are not those of another. also: names of secrets besides those that
+    look so."""
+    secret = {name: f"{scope}{name}" for name in given if looks_secret(name) or name in also}
     return Variables(
         plain={name: value for name, value in given.items() if name not in secret},
-        names=secret,
+        secrets=secret,
         values={key: given[name] for name, key in secret.items()},
     )
