@@ -94,7 +94,13 @@ def table(
     for row in rows:
         cells = [cell if isinstance(cell, tuple) else (str(cell), "") for cell in row]
         drawn.add_row(*[Text(text, style) for text, style in cells])
-    console().print(drawn)
+    target = console()
+    if target.is_terminal:
+        target.print(drawn)
+        return
+    with target.capture() as captured:
+        target.print(drawn)
+    say("\n".join(line.rstrip() for line in captured.get().splitlines()))
 
 
 def heading(text: str) -> None:
