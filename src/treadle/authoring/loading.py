@@ -37,9 +37,10 @@ def load_pipeline(
     """Import the module, trace its pipeline (the only one, or the one named), and return it.
 
     parameters: JSON values; text_parameters: as typed on a command line. bundle: its `digest`,
-    `project_dir`, `folder` (where the modules lie in it) and `shown_dir` (where they lay when it
-    was made, for "file:line"). The answer has the wire form of the pipeline, what goes with it in
-    a Submission, and `blobs`: {digest: base 64} to upload.
+    `project_dir`, `folder` (where the modules lie in it), `shown_dir` (where they lay when it
+    was made, for "file:line"), and the `address` to seal secrets for, if known. The answer has the
+    wire form of the pipeline, what goes with it in a Submission, and `blobs`: {digest: base 64} to
+    upload; `secrets` is null if there are none, empty if an address is needed to tell them.
 
     Raises InvalidDefinition or InvalidParameters, with file and line.
     """
@@ -63,9 +64,20 @@ def load_pipeline(
         "concurrency": traced.pipeline.concurrency,
         "fail_fast": traced.fail_fast,
         "priority": traced.priority,
-        "secrets": dict(traced.secrets),
+        "secrets": _enveloped(traced.secrets, bundle.get("address", "")),
         "blobs": {key: base64.b64encode(data).decode() for key, data in traced.blobs.items()},
     }
+
+
+def _enveloped(secrets: Mapping[str, str], address: str) -> dict[str, str] | None:
+    """None without secrets. Without an address they are not told, only that there are some."""
+    if not secrets:
+        return None
+    if not address:
+        return {}
+    from treadle.authoring.envelope import sealed_for  # noqa: PLC0415 - rarely needed
+
+    return sealed_for(address, secrets)
 
 
 def describe(module: str, shown_dir: str = "") -> dict[str, Any]:

@@ -16,6 +16,7 @@ from anyio import to_thread
 from blake3 import blake3
 
 from treadle.authoring.bundles import Bundle, bundle
+from treadle.authoring.envelope import Recipient
 from treadle.client.uploads import upload, upload_bundle
 from treadle.client.values import job_error, no_result, own_error
 from treadle.errors import InvalidRequest, TreadleError
@@ -125,14 +126,11 @@ async def _load_document(api: "Api", request: FileRequest, bundled: Bundle) -> S
 
 
 async def _load_module(api: "Api", request: FileRequest, bundled: Bundle) -> Submission:
-    job = await api.call(_loader(bundled), _arguments(bundled, request), priority=1_000_000)
-    ended = (await api.job_ended(job.id)).job
-    if ended.failure is not None:
-        raise _load_error(ended)
-    if error := no_result(ended):
-        raise error
-    data, _, _ = await api.output(job.id, DEFAULT_OUTPUT)
-    told = msgspec.json.decode(data)
+    told, secrets = await _told(api, request, bundled), {}
+    if told["secrets"] is not None:
+        recipient = Recipient()
+        told = await _told(api, request, bundled, recipient.address)
+        secrets = recipient.open(told["secrets"])
     blobs = {digest: base64.b64decode(text) for digest, text in told["blobs"].items()}
     await upload(api, blobs)
     return Submission(
@@ -142,8 +140,24 @@ async def _load_module(api: "Api", request: FileRequest, bundled: Bundle) -> Sub
         fail_fast=told["fail_fast"] if request.fail_fast is None else request.fail_fast,
         labels=request.labels,
         source=bundled.source,
-        secrets=told["secrets"],
+        secrets=secrets,
     )
+
+
+async def _told(
+    api: "Api", request: FileRequest, bundled: Bundle, address: str = ""
+) -> dict[str, Any]:
+    """What the loader says in a slot. address: to seal secrets for."""
+    arguments = _arguments(bundled, request, address)
+    job = await api.call(_loader(bundled), arguments, priority=1_000_000)
+    ended = (await api.job_ended(job.id)).job
+    if ended.failure is not None:
+        raise _load_error(ended)
+    if error := no_result(ended):
+        raise error
+    data, _, _ = await api.output(job.id, DEFAULT_OUTPUT)
+    told: dict[str, Any] = msgspec.json.decode(data)
+    return told
 
 
 def _loader(bundled: Bundle) -> Tool:
@@ -165,7 +179,7 @@ def _loader(bundled: Bundle) -> Tool:
     )
 
 
-def _arguments(bundled: Bundle, request: FileRequest) -> dict[str, Value]:
+def _arguments(bundled: Bundle, request: FileRequest, address: str) -> dict[str, Value]:
     return {
         "module": Value(bundled.module),
         "pipeline": Value(request.pipeline),
@@ -177,6 +191,7 @@ def _arguments(bundled: Bundle, request: FileRequest) -> dict[str, Value]:
                 "project_dir": str(bundled.project_dir),
                 "folder": bundled.folder,
                 "shown_dir": str(bundled.root / bundled.folder),
+                "address": address,
             }
         ),
     }
