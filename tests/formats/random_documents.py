@@ -1,5 +1,6 @@
 """Random data and random pipeline files, for Hypothesis."""
 
+import keyword
 from typing import Any
 
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ plain = st.recursive(
 documents = st.dictionaries(texts, plain, min_size=1, max_size=5)
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,5}", fullmatch=True)
+output_names = names.filter(lambda name: not keyword.iskeyword(name))
 literals = st.recursive(
     scalars.filter(lambda each: not isinstance(each, str) or "${" not in each),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
@@ -65,8 +67,8 @@ def _values(parameters: list[str]) -> st.SearchStrategy[str]:
     parts += [st.sampled_from(["$${x}", "$", "a$b"])]
     if parameters:
         parts.append(st.sampled_from(parameters).map(lambda name: f"${{{name}}}"))
-    # A dollar sign just before a template would escape it
-    return st.lists(st.one_of(parts), max_size=3).map("|".join)
+    # Alone a template would keep its type; a dollar sign just before it would escape it.
+    return st.lists(st.one_of(parts), max_size=3).map(lambda found: "|".join(["", *found]))
 
 
 @st.composite
@@ -104,7 +106,7 @@ def _step(
             )
         )
     step |= draw(st.fixed_dictionaries({}, optional=_OPTIONS))
-    outputs = draw(st.none() | st.lists(names, min_size=1, max_size=3, unique=True))
+    outputs = draw(st.none() | st.lists(output_names, min_size=1, max_size=3, unique=True))
     if outputs is not None:
         step["outputs"] = outputs
         if kind != "function" and draw(st.booleans()):

@@ -179,7 +179,7 @@ GOLDEN = [
         "steps: {a: {script: load.py, outputs: [x-y]}}",
         (
             "flow.yaml:1:40: an output cannot be called 'x-y'. "
-            "Use letters, digits and _, no digit first."
+            "Use letters, digits and _; no digit or _ first, and no word of Python's."
         ),
     ),
     (

@@ -1,6 +1,5 @@
 """A pipeline of the model as a document for a pipeline file, where one can say the same."""
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from treadle.model.bindings import (
     Value,
     leaves,
 )
-from treadle.model.graph import parents_of
 from treadle.model.quantities import duration_text, size_text
 from treadle.model.records import OWN_ENVIRONMENT, Environment, Execution, Pipeline, Step, Tool
 
@@ -102,15 +100,8 @@ class _Exporter:
         if tool.kind not in ("function", "script"):
             self._refuse(f"it is a {tool.kind}")
         found = self._function() if tool.kind == "function" else self._script()
-        taken = {  # what is taken anyway needs no `after`
-            leaf.step
-            for binding in self._step.arguments.values()
-            for leaf in leaves(binding)
-            if isinstance(leaf, Output)
-        }
-        if after := [name for name in self._step.after if name not in taken]:
-            found["after"] = after
-        assert parents_of(self._step) == taken | set(after)
+        if self._step.after:
+            found["after"] = list(self._step.after)
         return found | self._around()
 
     def _function(self) -> dict[str, Any]:
@@ -234,9 +225,3 @@ def _literal(value: Any) -> Any:
 def _late(text: str) -> str:
     """Text whose own templates stay, so that what only looks like one is not taken for one."""
     return _NOT_THEIRS.sub("$${", text)
-
-
-def without_places(pipeline: Pipeline) -> Pipeline:
-    """The pipeline less "file:line" of its steps: what two ways of writing it have in common."""
-    steps = tuple(dataclasses.replace(step, where="") for step in pipeline.steps)
-    return dataclasses.replace(pipeline, steps=steps)

@@ -192,7 +192,7 @@ class _Writer:
             made += f".options({', '.join(options)})"
         if after := [self._variables[each] for each in step.after]:
             made += f".after({', '.join(after)})"
-        arguments = [f"{key}={value}" for key, value in self._arguments(step, written)]
+        arguments = [_named(key, value) for key, value in self._arguments(step, written)]
         long = broken and sum(map(len, arguments)) > _WIDTH // 2
         assigned = f"{self._variables[step.name]} = " if self._is_used(step.name) else ""
         return assigned + _call(made, arguments, broken=long)
@@ -249,8 +249,10 @@ class _Writer:
         return [*found, *self._environment(environment)]
 
     def _is_fixed(self, key: str) -> bool:
-        """Whether the decorator can say it: no parameter is in it."""
-        return not self._uses_parameters(self._document.get(key))
+        """Whether the decorator can say it: no parameter is in it, nor text that scripts and
+        functions would understand differently."""
+        value = self._document.get(key)
+        return not self._uses_parameters(value) and "$${" not in quoted(value)
 
     def _uses_parameters(self, value: Any) -> bool:
         if isinstance(value, str):
@@ -344,8 +346,10 @@ class _Writer:
             return f"str({name})"
         self._imports.add("import json")
         if kind is None:
-            return f"({name} if isinstance({name}, str) else json.dumps({name}))"
-        return f"json.dumps({name})"
+            return (
+                f"({name} if isinstance({name}, str) else json.dumps({name}, ensure_ascii=False))"
+            )
+        return f"json.dumps({name}, ensure_ascii=False)"
 
 
 def quoted(value: Any) -> str:
@@ -359,6 +363,11 @@ def quoted(value: Any) -> str:
     return repr(value)
 
 
+def _named(key: str, value: str) -> str:
+    """An argument by name, whatever the name."""
+    return f"**{{{quoted(key)}: {value}}}" if keyword.iskeyword(key) else f"{key}={value}"
+
+
 def _call(name: str, items: Iterable[str], *, broken: bool) -> str:
     listed = list(items)
     if not broken or not listed:
@@ -368,8 +377,10 @@ def _call(name: str, items: Iterable[str], *, broken: bool) -> str:
 
 
 def _docstring(text: str) -> str:
-    return repr(text) if '"' in text or "\\" in text or "\n" in text else f'"""{text}"""'
+    is_simple = text.isprintable() and not any(each in text for each in '"\\')
+    return f'"""{text}"""' if is_simple else quoted(text)
 
 
 def _safe(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
+    """Text inside a docstring."""
+    return quoted(text)[1:-1]

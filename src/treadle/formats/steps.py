@@ -1,5 +1,6 @@
 """One step of a pipeline file: what it runs, takes and makes. Checked on its own here."""
 
+import keyword
 import re
 import shlex
 from collections.abc import Iterator, Mapping
@@ -191,8 +192,9 @@ class StepReader:
         seen: dict[str, None] = {}
         for index, name in enumerate(written):
             where: Path = (*path, name) if files else (*path, index)
-            if not name.isidentifier():
-                self._problems.add(where, f"an output cannot be called {name!r}.", _NAME_HINT)
+            if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("_"):
+                hint = "Use letters, digits and _; no digit or _ first, and no word of Python's."
+                self._problems.add(where, f"an output cannot be called {name!r}.", hint)
             elif name in seen:
                 self._problems.add(where, f"the output {name!r} is named twice.")
             seen[name] = None

@@ -34,7 +34,8 @@ def _resolved(binding: Binding, load: Load) -> Any:
 def invoker(function: Callable[..., Any]) -> Invoke:
     """How to call the function with arguments by name, *args, **kwargs and positional-only too.
 
-    The value for *args is a tuple under that parameter's name, for **kwargs a dict.
+    The value for *args is a tuple under that parameter's name, for **kwargs a dict, beside which
+    names that are no other parameter's are taken too.
     """
     try:
         signature = inspect.signature(function)
@@ -44,11 +45,20 @@ def invoker(function: Callable[..., Any]) -> Invoke:
     if all(parameter.kind in plain for parameter in signature.parameters.values()):
         return lambda arguments: function(**arguments)
 
+    takes_any = [
+        name
+        for name, parameter in signature.parameters.items()
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD
+    ]
+
     def invoke(arguments: dict[str, Any]) -> Any:
-        unknown = [name for name in arguments if name not in signature.parameters]
-        if unknown:
-            raise TypeError(f"{function.__name__}() has no parameter {unknown[0]!r}")
-        bound = inspect.BoundArguments(signature, dict(arguments))
+        others = {k: v for k, v in arguments.items() if k not in signature.parameters}
+        if others and not takes_any:
+            raise TypeError(f"{function.__name__}() has no parameter {next(iter(others))!r}")
+        known = {name: value for name, value in arguments.items() if name not in others}
+        for name in takes_any:
+            known[name] = {**known.get(name, {}), **others}
+        bound = inspect.BoundArguments(signature, known)
         bound.apply_defaults()
         return function(*bound.args, **bound.kwargs)
 
