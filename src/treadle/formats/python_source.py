@@ -84,11 +84,12 @@ class _Writer:
     def source(self) -> str:
         self._refuse_what_python_lacks()
         function = self._names.fresh(self._pipeline.name.replace("-", "_"))
-        signature = ", ".join(self._signature())
+        signature = list(self._signature())
         order = topological({step.name: parents_of(step) for step in self._pipeline.steps})
         self._variables = {name: self._names.fresh(name) for name in order}
         body = [line for name in order for line in self._step(self._steps[name])]
-        decorator = self._decorator(function)
+        options = self._options(function)
+        decorator = _broken("@treadle.pipeline", options) if options else "@treadle.pipeline"
         described = self._pipeline.description
         lines = [f"    {_docstring(described)}"] if described else []
         lines += [f"    {line}" for line in body]
@@ -99,12 +100,14 @@ class _Writer:
             "",
             "",
         ]
-        return "\n".join([*head, decorator, f"def {function}({signature}):", *lines, ""])
+        return "\n".join(
+            [*head, decorator, _broken(f"def {function}", signature) + ":", *lines, ""]
+        )
 
     def _refuse_what_python_lacks(self) -> None:
         for name in self._parameters:
             if keyword.iskeyword(name):
-                self._refuse(f"a parameter cannot be called {quoted(name)} in Python")
+                self._refuse(f"a parameter cannot be called {name!r} in Python")
         parts = [("the pipeline", self._document), *self._document["steps"].items()]
         for owner, part in parts:
             if isinstance(part, Mapping) and "env_file" in part:
@@ -114,9 +117,10 @@ class _Writer:
         raise InvalidDefinition(f"this cannot be written as Python: {why}.", hint=hint)
 
     def _import_lines(self) -> list[str]:
-        plain = {"import json", "import os", "from typing import Annotated, Literal"}
-        first = sorted(self._imports & plain, key=lambda line: (line.startswith("from"), line))
-        found = self._imports - plain
+        typing = sorted(each for each in ("Annotated", "Literal") if each in self._imports)
+        first = sorted(self._imports & {"import json", "import os"})
+        first += [f"from typing import {', '.join(typing)}"] if typing else []
+        found = self._imports - {*first, *typing}
         third = sorted(line for line in found if line in ("import treadle", "import msgspec"))
         own = sorted(found - set(third))
         blocks = [block for block in (first, third, own) if block]
@@ -136,7 +140,7 @@ class _Writer:
     def _annotation(self, schema: Mapping[str, Any]) -> str:
         if "enum" in schema:
             if all(isinstance(each, str | int | None) for each in schema["enum"]):
-                self._imports.add("from typing import Annotated, Literal")
+                self._imports.add("Literal")
                 return f"Literal[{', '.join(map(quoted, schema['enum']))}]"
             self._refuse("an enum of numbers with a point has no type")
         kinds = schema.get("type")
@@ -149,12 +153,13 @@ class _Writer:
         bounds = [f"{_BOUNDS[key]}={quoted(schema[key])}" for key in _BOUNDS if key in schema]
         if not bounds:
             return " | ".join(names)
-        self._imports |= {"import msgspec", "from typing import Annotated, Literal"}
+        self._imports |= {"import msgspec", "Annotated"}
         bounded = [each for each in names if each != "None"]
         made = f"Annotated[{' | '.join(bounded)}, msgspec.Meta({', '.join(bounds)})]"
         return " | ".join([made, *(["None"] if "None" in names else [])])
 
-    def _decorator(self, function: str) -> str:
+    def _options(self, function: str) -> list[str]:
+        """What the decorator says."""
         options: dict[str, str] = {}
         if self._pipeline.name != function:
             options["name"] = quoted(self._pipeline.name)
@@ -169,8 +174,7 @@ class _Writer:
             said += self._env(self._document.get("env") or {}, late=True)
         if self._is_fixed("environment"):
             said += self._environment(self._document.get("environment"))
-        listed = ", ".join(said)
-        return f"@treadle.pipeline({listed})" if listed else "@treadle.pipeline"
+        return said
 
     # the steps
 
@@ -361,6 +365,12 @@ def quoted(value: Any) -> str:
     if isinstance(value, dict):
         return f"{{{', '.join(f'{quoted(key)}: {quoted(each)}' for key, each in value.items())}}}"
     return repr(value)
+
+
+def _broken(name: str, items: Iterable[str]) -> str:
+    """At the margin: on one line, or where that is too long on several."""
+    line = _call(name, items, broken=False)
+    return line if len(line) < _WIDTH else _call(name, items, broken=True).replace("\n    ", "\n")
 
 
 def _named(key: str, value: str) -> str:
