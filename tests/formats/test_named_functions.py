@@ -94,13 +94,11 @@ def test_variables_that_a_tool_says_are_taken_as_they_stand(folder: Folder) -> N
         "made.py",
         """
         from treadle import tool
-        @tool(env={"A": "${x}", "API_KEY": "k"}, environment={"python": "3.12"})
+        @tool(env={"A": "${x}"}, environment={"python": "3.12"})
         def f(): return 1
         """,
     )
     loaded = folder.load("env: {B: b, A: outer}\n" + STEP.format("made:f", ", env: {B: c}"))
     (tool,) = loaded.pipeline.tools
     assert tool.variables == {"A": "${x}", "B": "c"}
-    assert tool.secrets == {"API_KEY": "a/API_KEY"}
-    assert loaded.secrets == {"a/API_KEY": "k"}
     assert tool.environment.python == "3.12"

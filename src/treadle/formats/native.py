@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,9 @@ from treadle.formats.templates import LATE_KEYS, Templates
 from treadle.model.identity import hash_of
 from treadle.model.records import Pipeline
 
+_PLACED = re.compile(
+    r"(?P<file>[^:\n]+):(?P<line>\d+)(?::(?P<column>\d+))?: (?P<message>.*)", re.DOTALL
+)
 _LITERAL = ("name", "description", "parameters", "steps", "env", "env_file")
 
 
@@ -95,14 +99,21 @@ def check(place: Place, text_parameters: Mapping[str, str] | None = None) -> Che
 
 
 def problems_of(error: InvalidDefinition, file: str) -> tuple[Problem, ...]:
-    """The problems that one error tells."""
+    """The problems that one error tells. file: where it does not say which."""
     if "problems" in error.details:
         return tuple(Problem(**each) for each in error.details["problems"])
-    message = error.message.removeprefix(f"{error.where}: ")
-    parts = error.where.rsplit(":", 2)
-    numbers = [int(part) for part in parts[1:] if part.isdigit()]
-    line, column = (*numbers, 1, 1)[:2] if numbers else (0, 0)
-    return (Problem(file=file, line=line, column=column, message=message, hint=error.hint),)
+    told = _PLACED.match(error.message)
+    if told is None:
+        return (Problem(file=file, line=0, column=0, message=error.message, hint=error.hint),)
+    return (
+        Problem(
+            file=told["file"],
+            line=int(told["line"]),
+            column=int(told["column"] or 1),
+            message=told["message"],
+            hint=error.hint,
+        ),
+    )
 
 
 class _Reader:
