@@ -38,6 +38,14 @@ def slow(seconds: float) -> float:
     return seconds
 
 
+@tool
+def wordy(seconds: float, count: int) -> int:
+    threading.Event().wait(seconds)
+    for n in range(count):
+        treadle.log_metric("n", n, n)
+    return count
+
+
 @pipeline
 def both(megabytes: int):
     return {"large": large(megabytes), "small": small(1)}
@@ -51,6 +59,11 @@ def talk(megabytes: int):
 @pipeline
 def rest(seconds: float):
     return [slow(seconds), slow(seconds)]
+
+
+@pipeline
+def measured(seconds: float, count: int):
+    return [wordy(seconds, count), wordy(seconds, count)]
 
 
 def test_a_full_disk_fails_the_step_that_fills_it_and_nothing_else(filling_disk):
@@ -74,7 +87,8 @@ def test_a_full_disk_fails_the_step_that_fills_it_and_nothing_else(filling_disk)
 def test_a_disk_filled_by_others_delays_what_is_to_be_recorded_but_loses_nothing(filling_disk):
     data_dir = filling_disk / "data"
     with treadle.local(slots=2, data_dir=data_dir) as t:
-        run = t.submit(rest, seconds=0.5)
+        # Given two steps that have more to tell than the ledger's files have room for by then
+        run = t.submit(measured, seconds=0.5, count=20_000)
         started = (event for event in run.events() if event.kind == "job.started")
         next(started), next(started)
         started.close()
@@ -88,6 +102,7 @@ def test_a_disk_filled_by_others_delays_what_is_to_be_recorded_but_loses_nothing
         # Then what they came to is recorded as soon as there is room
         hog.unlink()
         assert run.wait(timeout=30).state == "completed"
+        assert len(run.metrics()) == 40_000
 
 
 def test_a_gigabyte_of_output_is_cut_with_a_mark_and_fills_no_memory(tmp_path):
