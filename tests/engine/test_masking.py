@@ -37,6 +37,29 @@ def test_however_the_output_is_cut_the_same_is_hidden(pieces, data):
     assert b"abcd" not in shown
 
 
+@given(
+    st.lists(st.sampled_from(["abcd", "cdefgh", "ghab", "ab", "cd", "efgh", "x"]), max_size=12),
+    st.data(),
+)
+def test_of_secrets_that_overlap_nothing_is_shown_however_the_output_is_cut(pieces, data):
+    # Given
+    secrets, text = ["abcd", "cdefgh", "ghab"], "".join(pieces)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    chunks = [text[a:b].encode() for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
+    # When
+    shown = _shown(Masker(secrets), chunks).decode()
+    # Then
+    assert shown == Masker(secrets).text(text)
+    kept = [True] * len(text)
+    for secret in secrets:
+        for at in range(len(text)):
+            if text.startswith(secret, at):
+                kept[at : at + len(secret)] = [False] * len(secret)
+    assert shown.replace("***", "") == "".join(
+        letter for letter, is_kept in zip(text, kept, strict=True) if is_kept
+    )
+
+
 def test_what_cannot_become_a_secret_is_shown_at_once():
     masker = Masker(["password1"])
     assert masker.feed("out", b"a line\n") == b"a line\n"
@@ -149,3 +172,7 @@ def test_a_timeouts_certificate_names_the_signal_that_ended_it(bench: Workbench)
     failure = bench.run(linger, 1, timeout_seconds=0.2).failure
     assert failure.type == FailureType.TIMEOUT
     assert (failure.certificate.signal, failure.certificate.exit_code) == (15, None)
+
+
+def test_a_secret_of_blanks_spoils_no_indentation():
+    assert masker_of({"API_KEY": "    "}) is None

@@ -28,26 +28,30 @@ class Masker:
     def __init__(self, values: Iterable[str]) -> None:
         self._forms = sorted({f for value in values for f in _forms(value)}, key=len, reverse=True)
         self._pattern = re.compile(b"|".join(map(re.escape, self._forms)))
-        self._streams: dict[str, bytes] = {}  # what is held back: it may be a secret's beginning
+        #: What is held back, as it may be a secret's beginning; how much of it is hidden already.
+        self._streams: dict[str, tuple[bytes, int]] = {}
 
     def feed(self, stream: str, data: bytes) -> bytes:
         """What can be shown of the stream by now."""
-        data = self._streams.get(stream, b"") + data
-        shown, kept = self._masked(data, self._held_from(data))
-        self._streams[stream] = kept
+        before, hidden = self._streams.get(stream, (b"", 0))
+        data = before + data
+        held = self._held_from(data)
+        shown, done = self._masked(data, hidden, held)
+        self._streams[stream] = data[held:], max(0, done - held)
         return shown
 
     def rest(self) -> Iterator[tuple[str, bytes]]:
         """(stream, what was held back) when nothing more will come."""
-        for stream, data in self._streams.items():
-            if data:
-                yield stream, self._pattern.sub(_MASK, data)
+        for stream, (data, hidden) in self._streams.items():
+            shown, _ = self._masked(data, hidden, len(data))
+            if shown:
+                yield stream, shown
         self._streams.clear()
 
     def text(self, text: str) -> str:
         """The text, masked."""
-        data = self._pattern.sub(_MASK, text.encode("utf-8", "surrogatepass"))
-        return data.decode("utf-8", "surrogatepass")
+        data = text.encode("utf-8", "surrogatepass")
+        return self._masked(data, 0, len(data))[0].decode("utf-8", "surrogatepass")
 
     def report(self, report: Report) -> Report:
         """The report, with all words of its failure masked."""
@@ -80,21 +84,33 @@ class Masker:
                 at = data.find(form[:1], at + 1)
         return held
 
-    def _masked(self, data: bytes, held: int) -> tuple[bytes, bytes]:
-        """(what may be shown, what is held back) of the data."""
-        parts, done = [], 0
-        for found in self._pattern.finditer(data):
-            if found.start() >= held:
+    def _masked(self, data: bytes, done: int, held: int) -> tuple[bytes, int]:
+        """(what may be shown of the data from `done` to `held`, where what is shown or hidden by
+        now ends)."""
+        parts = []
+        for start, end in self._found(data):
+            if start >= held:
                 break
-            parts += [data[done : found.start()], _MASK]
-            done = found.end()
-        end = max(held, done)
-        return b"".join((*parts, data[done:end])), data[end:]
+            if start >= done:
+                parts += [data[done:start], _MASK]
+            done = max(done, end)
+        return b"".join((*parts, data[done:held])), max(done, held)
+
+    def _found(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where secrets begin and end; those that overlap as one."""
+        found = self._pattern.search(data)
+        while found is not None:
+            start, end = found.span()
+            while (found := self._pattern.search(data, found.start() + 1)) is not None:
+                if found.start() >= end:
+                    break
+                end = max(end, found.end())
+            yield start, end
 
 
 def masker_of(secrets: Mapping[str, str]) -> Masker | None:
     """One for these values; None if there is nothing to mask."""
-    values = [value for value in secrets.values() if len(value) >= SHORTEST]
+    values = [value for value in secrets.values() if len(value) >= SHORTEST and value.strip()]
     return Masker(values) if values else None
 
 
