@@ -6,6 +6,7 @@ with what these functions say.
 
 import importlib
 import inspect
+import json
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from treadle.api.http.problems import status_of
 from treadle.api.http.rules import PREFIX
 from treadle.cli.app import app as command_line
 from treadle.errors import TreadleError
+from treadle.formats import checking, definition, parameter_types
+from treadle.formats.schema import schema_text
 from treadle.model import looks, records, states
 from treadle.server import settings
 
@@ -355,11 +358,56 @@ def fields_table(kind: type) -> str:
     return "\n".join(lines) + "\n"
 
 
+# -- pipeline file --------------------------------------------------------------------------------
+
+
+FILE_ESSAY = """\
+A pipeline file is YAML 1.2 or JSON. [How to write one](../how-to/pipeline-file.md) explains it;
+editors take [its JSON Schema](treadle.schema.json), which `treadle schema` prints too. Unknown keys
+are refused. Paths start at the file's folder.
+"""
+FILE_PARTS = {
+    "The file": definition.PipelineDefinition,
+    "A step": definition.StepDefinition,
+    "An environment": definition.EnvironmentOptions,
+}
+
+
+def pipeline_file_page() -> str:
+    parts = [f"# Pipeline file\n\n{FILE_ESSAY}"]
+    for title, kind in FILE_PARTS.items():
+        lines = ["| key | value | what it is |", "|---|---|---|"]
+        lines += [key_line(name, each) for name, each in checking.fields(kind).items()]
+        parts.append(f"## {title}\n\n{clean(kind.__doc__)}\n\n" + "\n".join(lines) + "\n")
+    keywords = ", ".join(f"`{keyword}`" for keyword in parameter_types.KEYWORDS)
+    parts.append(
+        "## A parameter\n\n"
+        "Either a default, whose type is the type (`null`: any), or a JSON Schema with these "
+        f"keywords: {keywords}. Without `default`, every run has to give a value.\n"
+    )
+    return "\n".join(parts)
+
+
+def key_line(name: str, kind: Any) -> str:
+    """A key, the kinds of value that it takes, and what its description says."""
+    (meta,) = [each for each in kind.__metadata__ if each.description]
+    text = cell(meta.description)
+    for example in meta.examples or ():
+        text += f" `{example_text(example)}`"
+    return f"| `{name}` | {cell(checking.words(kind))} | {text} |"
+
+
+def example_text(example: Any) -> str:
+    text = json.dumps(example, ensure_ascii=False)
+    return cell(text if isinstance(example, list | dict) else text.strip('"'))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "states.md": states_page,
     "errors.md": errors_page,
     "settings.md": settings_page,
     "command-line.md": command_line_page,
+    "pipeline-file.md": pipeline_file_page,
     "python.md": python_page,
     "step.md": step_page,
     "records.md": records_page,
@@ -377,6 +425,7 @@ def main() -> int:
     HERE.mkdir(exist_ok=True)
     for name in PAGES:
         (HERE / name).write_text(page(name))
+    (HERE / "treadle.schema.json").write_text(schema_text())
     sys.stdout.write(f"Wrote {len(PAGES)} pages in docs/reference\n")
     return 0
 

@@ -28,14 +28,18 @@ def test_a_file_that_is_right_is_said_to_be(project: Treadle) -> None:
 def test_all_that_is_wrong_is_listed_and_the_exit_code_says_so(project: Treadle) -> None:
     (project.folder / "sub").mkdir()
     wrong = project.folder / "sub" / "wrong.yaml"
-    wrong.write_text("env: {API_KEY: x}\nsteps:\n  a: {script: no.py}\n  b: {scripd: load.py}\n")
+    wrong.write_text(
+        "parameters: {api_key: x}\nsteps:\n  a: {script: no.py}\n  b: {scripd: load.py}\n"
+    )
     assert project("validate", "treadle.yaml", "sub/wrong.yaml", code=2).splitlines() == [
         "treadle.yaml: ok, 1 step",
         "sub/wrong.yaml:3:15: error: there is no script 'no.py'.",
         "sub/wrong.yaml:4:7: error: there is no key 'scripd' in b. Did you mean 'script'?",
-        ("sub/wrong.yaml:1:7: warning: the value of API_KEY stands in the file, which is kept with "
-        'every run. Take it from the environment: API_KEY: "${env.API_KEY}", or from an env_file.'),
-    ]  # fmt: skip
+        (
+            "sub/wrong.yaml:1:14: warning: parameter 'api_key' looks secret, and parameters are "
+            "stored and shown. Take it from the environment: env: {NAME: '${env.NAME}'}."
+        ),
+    ]
     (told,) = project.json("validate", "sub/wrong.yaml", code=2)["files"]
     assert (told["valid"], told["steps"]) == (False, 0)
     assert [(each["line"], each["column"], each["key"]) for each in told["problems"]] == [

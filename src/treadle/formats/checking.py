@@ -104,7 +104,7 @@ def _is_class(part: Any) -> bool:
 
 def _mismatch(kind: Any, value: Any, path: Path, problems: Problems) -> None:
     choices = [choice for part in _parts(kind) for choice in _choices(part)]
-    wanted = _words(kind)
+    wanted = words(kind)
     hint = ""
     if isinstance(value, str) and choices:
         hint = nearest(value, choices)
@@ -148,7 +148,8 @@ def _choices(part: Any) -> tuple[str, ...]:
     return get_args(part) if get_origin(part) is Literal else ()
 
 
-def _words(kind: Any) -> str:
+def words(kind: Any) -> str:
+    """A type in plain words: "text, a list or null"."""
     found: dict[str, None] = {}
     parts = _parts(kind)
     for part in parts:
