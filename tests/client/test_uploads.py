@@ -116,3 +116,27 @@ def test_linked_data_that_changes_before_a_step_fails_that_step(client, project,
     assert "Run it again" in failure.hint
     with pytest.raises(TreadleError):
         run["beside"].result()
+
+
+@pytest.mark.parametrize("harm", ["damaged", "lost"])
+@pytest.mark.parametrize("what", ["a file", "the manifest"])
+def test_code_that_is_damaged_in_the_store_is_sent_again_with_the_next_run(
+    client, project, harm, what
+):
+    # Given code that is harmed after it was sent
+    file = project / "src/package/words.py"
+    file.write_text(f"WORD = 'ward '  # {what} {harm}\n")
+    digest = send(client, project / "src/flow.py")
+    if what == "a file":
+        digest = blake3(file.read_bytes()).hexdigest()
+    blob = client.link.settings.data_dir / "blobs" / digest[:2] / digest
+    blob.unlink()
+    if harm == "damaged":
+        blob.write_text("{}")
+    # When it is run, and run again if that fails
+    try:
+        run = client.submit_file(project / "src/flow.py")
+    except TreadleError:
+        run = client.submit_file(project / "src/flow.py")
+    # Then
+    assert run.wait().output == "ward 11000000"

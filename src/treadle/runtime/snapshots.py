@@ -13,13 +13,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from treadle.errors import Unavailable
+from treadle.errors import DamagedBlob, MissingBlob, Unavailable
 from treadle.interfaces import BlobStore
 from treadle.runtime.layout import PYCACHE, STAMP_NS, Layout, layout_of
 from treadle.storage.trees import remove_tree
 
 #: Looking at a snapshot takes at most this share of the time; a look at 10,000 files takes 20 ms.
 _SHARE = 0.05
+_SENT_ANEW = "Submit it again, so that the code is sent anew; and check the disk it was on."
 _layouts: dict[str, Layout] = {}
 
 
@@ -31,6 +32,16 @@ def materialise(digest: str, blobs: BlobStore, address: str) -> str:
     be as it was. Raises InvalidDefinition if it is not, MissingBlob, DamagedBlob, Unavailable.
     """
     folder = f"{_beside(address)}/{digest}"
+    try:
+        _lay_out(folder, digest, blobs)
+    except (MissingBlob, DamagedBlob) as error:
+        _forget(folder, {digest, error.details.get("digest", digest)}, blobs)
+        error.hint = _SENT_ANEW
+        raise
+    return folder
+
+
+def _lay_out(folder: str, digest: str, blobs: BlobStore) -> None:
     layout = _layouts.get(folder)
     if layout is None:
         if len(_layouts) > 16:
@@ -45,7 +56,14 @@ def materialise(digest: str, blobs: BlobStore, address: str) -> str:
             _repair(folder, layout, blobs)
         ended = time.monotonic()
         layout.look_again_at = ended + (ended - started) / _SHARE
-    return folder
+
+
+def _forget(folder: str, digests: set[str], blobs: BlobStore) -> None:
+    """Forget the manifest and what is damaged: while the house has them, nobody sends them."""
+    _layouts.pop(folder, None)
+    with contextlib.suppress(Unavailable, MissingBlob):  # not ours to write to, or no digest
+        for digest in digests:
+            blobs.delete(digest)
 
 
 def _beside(address: str) -> str:
