@@ -99,3 +99,16 @@ def test_an_environment_without_its_base_python_is_built_again(folders):
 def test_the_engines_own_python_is_part_of_the_name_where_none_is_given():
     assert "-cpython-3" in name_of(Environment(requirements=("a",)))
     assert "-" not in name_of(Environment(requirements=("a",), python="3.12"))
+
+
+def test_an_environment_that_is_used_while_others_are_removed_stays(folders):
+    # Given two that were not used for long
+    first, second = (Environment(requirements=(name,)) for name in "ab")
+    for environment in (first, second):
+        _built(folders, environment, days=31)
+    names = folders.unused(30)
+    # When one is used before its turn has come
+    assert folders.python(second) is not None
+    # Then
+    assert folders.remove(names, 30) == 1
+    assert [path.name for path in folders.root.iterdir()] == [name_of(second)]

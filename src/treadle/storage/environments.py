@@ -61,24 +61,20 @@ class EnvironmentFolders:
         of what was about to be removed."""
         if not self.root.is_dir():
             return []
-        now = time.time()
-        found = []
-        for entry in sorted(self.root.iterdir()):
-            since = _used(entry)
-            limit = _DRAFT_SECONDS if since is None else _seconds(days)
-            if entry.name.startswith(_REMOVED) or (
-                not entry.name.startswith(".") and now - (since or _born(entry)) > limit
-            ):
-                found.append(entry.name)
-        return found
+        return [e.name for e in sorted(self.root.iterdir()) if _is_unused(e, days)]
 
-    def remove(self, names: Iterable[str]) -> None:
-        """Take each folder away at once, then file by file."""
+    def remove(self, names: Iterable[str], days: float | None) -> int:
+        """Take each folder away at once, then file by file, unless it was used since it was found
+        to be unused for so many days; return how many."""
+        removed = 0
         for name in names:
             taken = self.root / f"{_REMOVED}{new_id('env')}"
-            with contextlib.suppress(FileNotFoundError):
-                (self.root / name).rename(taken)
-                remove_tree(taken)
+            if _is_unused(self.root / name, days):
+                with contextlib.suppress(FileNotFoundError):
+                    (self.root / name).rename(taken)
+                    remove_tree(taken)
+                    removed += 1
+        return removed
 
 
 def name_of(environment: Environment) -> str:
@@ -91,6 +87,14 @@ def name_of(environment: Environment) -> str:
 def key_of(name: str) -> str:
     """The key of the environment whose folder has this name."""
     return name.partition("-")[0]
+
+
+def _is_unused(folder: Path, days: float | None) -> bool:
+    if folder.name.startswith("."):
+        return folder.name.startswith(_REMOVED)
+    since = _used(folder)
+    limit = _DRAFT_SECONDS if since is None else _seconds(days)
+    return time.time() - (since or _born(folder)) > limit
 
 
 def _used(folder: Path) -> float | None:

@@ -90,9 +90,9 @@ async def _sweep_environments(house: House, *, dry_run: bool) -> int:
     unused = await to_thread.run_sync(folders.unused, house.environments_days)
     known = house.ledger.read(lambda books: books.known_environments()) if unused else set()
     names = [name for name in unused if key_of(name) not in known]
-    if not dry_run:
-        await to_thread.run_sync(folders.remove, names)
-    return len(names)
+    if dry_run:
+        return len(names)
+    return await to_thread.run_sync(folders.remove, names, house.environments_days)
 
 
 KNOWN: dict[str, Callable[[Books], set[str]]] = {
