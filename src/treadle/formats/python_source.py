@@ -1,6 +1,5 @@
 """A pipeline file as Python: a @pipeline that uses treadle.script, treadle.command and @tool."""
 
-import json
 import keyword
 import re
 from collections.abc import Iterable, Mapping
@@ -11,6 +10,15 @@ from typing import Any, NoReturn
 from treadle.errors import InvalidDefinition
 from treadle.formats.definition import EXECUTION
 from treadle.formats.project import Project
+from treadle.formats.python_text import (
+    WIDTH,
+    broken,
+    call,
+    docstring,
+    inside_docstring,
+    named,
+    quoted,
+)
 from treadle.formats.steps import words_of
 from treadle.formats.templates import pieces
 from treadle.model.bindings import Binding, Entries, Items, Output, Value, leaves
@@ -38,7 +46,6 @@ _BOUNDS = {
     "pattern": "pattern",
 }
 _WORD = re.compile(r"\W")
-_WIDTH = 96
 _Making = tuple[str, list[str] | None, str]  #: what to call, with what (None: not at all), the end
 
 
@@ -80,6 +87,7 @@ class _Writer:
         self._variables: dict[str, str] = {}
         self._tools = {tool.id: tool for tool in pipeline.tools}
         self._steps = {step.name: step for step in pipeline.steps}
+        self._used = {name for step in pipeline.steps for name in parents_of(step)}
 
     def source(self) -> str:
         self._refuse_what_python_lacks()
@@ -89,20 +97,18 @@ class _Writer:
         self._variables = {name: self._names.fresh(name) for name in order}
         body = [line for name in order for line in self._step(self._steps[name])]
         options = self._options(function)
-        decorator = _broken("@treadle.pipeline", options) if options else "@treadle.pipeline"
+        decorator = broken("@treadle.pipeline", options) if options else "@treadle.pipeline"
         described = self._pipeline.description
-        lines = [f"    {_docstring(described)}"] if described else []
+        lines = [f"    {docstring(described)}"] if described else []
         lines += [f"    {line}" for line in body]
         head = [
-            f'"""{_safe(self._pipeline.name)}, as Python."""',
+            f'"""{inside_docstring(self._pipeline.name)}, as Python."""',
             "",
             *self._import_lines(),
             "",
             "",
         ]
-        return "\n".join(
-            [*head, decorator, _broken(f"def {function}", signature) + ":", *lines, ""]
-        )
+        return "\n".join([*head, decorator, broken(f"def {function}", signature) + ":", *lines, ""])
 
     def _refuse_what_python_lacks(self) -> None:
         for name in self._parameters:
@@ -179,10 +185,10 @@ class _Writer:
     # the steps
 
     def _step(self, step: Step) -> list[str]:
-        line = self._statement(step, broken=False)
-        return [line if len(line) <= _WIDTH else self._statement(step, broken=True)]
+        line = self._statement(step, long=False)
+        return [line if len(line) <= WIDTH else self._statement(step, long=True)]
 
-    def _statement(self, step: Step, *, broken: bool) -> str:
+    def _statement(self, step: Step, *, long: bool) -> str:
         tool = self._tools[step.tool_id]
         written = self._document["steps"][step.name]
         name, items, end = (
@@ -190,19 +196,16 @@ class _Writer:
             if tool.kind == "function"
             else (self._script(tool, written))
         )
-        made = _call(name, items, broken=broken) + end if items is not None else name
+        made = call(name, items, broken=long) + end if items is not None else name
         made += f".named({quoted(step.name)})" if step.name != tool.name else ""
         if tool.kind == "function" and (options := self._execution(written)):
             made += f".options({', '.join(options)})"
         if after := [self._variables[each] for each in step.after]:
             made += f".after({', '.join(after)})"
-        arguments = [_named(key, value) for key, value in self._arguments(step, written)]
-        long = broken and sum(map(len, arguments)) > _WIDTH // 2
-        assigned = f"{self._variables[step.name]} = " if self._is_used(step.name) else ""
-        return assigned + _call(made, arguments, broken=long)
-
-    def _is_used(self, name: str) -> bool:
-        return any(name in parents_of(step) for step in self._pipeline.steps)
+        arguments = [named(key, value) for key, value in self._arguments(step, written)]
+        broken_too = long and sum(map(len, arguments)) > WIDTH // 2
+        assigned = f"{self._variables[step.name]} = " if step.name in self._used else ""
+        return assigned + call(made, arguments, broken=broken_too)
 
     def _function(self, tool: Tool, written: Mapping[str, Any]) -> _Making:
         module, _, qualname = tool.code.entry.partition(":")
@@ -260,8 +263,8 @@ class _Writer:
 
     def _uses_parameters(self, value: Any) -> bool:
         if isinstance(value, str):
-            named = (self._document.get("environments") or {}).get(value)
-            if named is not None and self._uses_parameters(named):
+            options = (self._document.get("environments") or {}).get(value)
+            if options is not None and self._uses_parameters(options):
                 return True
             return any(part.name in self._parameters for part in pieces(value) if part.name)
         if isinstance(value, dict):
@@ -273,9 +276,9 @@ class _Writer:
         return [f"env={{{', '.join(pairs)}}}"] if pairs else []
 
     def _environment(self, environment: Any) -> list[str]:
-        named = self._document.get("environments") or {}
-        if isinstance(environment, str) and environment in named:
-            environment = named[environment]
+        environments = self._document.get("environments") or {}
+        if isinstance(environment, str) and environment in environments:
+            environment = environments[environment]
         return [f"environment={self._value(environment)}"] if environment else []
 
     def _execution(self, written: Mapping[str, Any]) -> list[str]:
@@ -354,43 +357,3 @@ class _Writer:
                 f"({name} if isinstance({name}, str) else json.dumps({name}, ensure_ascii=False))"
             )
         return f"json.dumps({name}, ensure_ascii=False)"
-
-
-def quoted(value: Any) -> str:
-    """A plain value as Python writes it, text in double quotes."""
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, list):
-        return f"[{', '.join(map(quoted, value))}]"
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{quoted(key)}: {quoted(each)}' for key, each in value.items())}}}"
-    return repr(value)
-
-
-def _broken(name: str, items: Iterable[str]) -> str:
-    """At the margin: on one line, or where that is too long on several."""
-    line = _call(name, items, broken=False)
-    return line if len(line) < _WIDTH else _call(name, items, broken=True).replace("\n    ", "\n")
-
-
-def _named(key: str, value: str) -> str:
-    """An argument by name, whatever the name."""
-    return f"**{{{quoted(key)}: {value}}}" if keyword.iskeyword(key) else f"{key}={value}"
-
-
-def _call(name: str, items: Iterable[str], *, broken: bool) -> str:
-    listed = list(items)
-    if not broken or not listed:
-        return f"{name}({', '.join(listed)})"
-    lines = "".join(f"        {each},\n" for each in listed)
-    return f"{name}(\n{lines}    )"
-
-
-def _docstring(text: str) -> str:
-    is_simple = text.isprintable() and not any(each in text for each in '"\\')
-    return f'"""{text}"""' if is_simple else quoted(text)
-
-
-def _safe(text: str) -> str:
-    """Text inside a docstring."""
-    return quoted(text)[1:-1]
