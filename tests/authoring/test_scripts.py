@@ -97,6 +97,11 @@ def test_a_script_that_is_not_there_or_leads_out_is_refused_with_its_place() -> 
         script("../conftest.py")
 
 
+def test_the_file_of_an_output_must_lie_in_the_step_s_own_folder() -> None:
+    with pytest.raises(InvalidDefinition, match=r"'\.\./model\.pkl' is no name for an output"):
+        script("test_scripts.py", outputs={"model": "../model.pkl"})
+
+
 def test_a_script_called_outside_a_pipeline_says_what_to_do() -> None:
     step = script("test_scripts.py")
     with pytest.raises(InvalidDefinition, match=r"outside a pipeline.*@treadle.pipeline"):

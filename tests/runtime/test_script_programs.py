@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -245,6 +246,25 @@ def test_an_output_that_is_missing_fails_the_step_and_names_what_is_there(
     assert failure.message == "The script made no output 'model'. It made 'modle'."
     assert failure.hint.startswith("Did you mean 'modle'?")
     assert "$TREADLE_OUTPUT_MODEL" in failure.hint
+
+
+@pytest.mark.parametrize("file", ["../../facts", "/etc/hostname", "."])
+def test_the_file_of_an_output_lies_in_the_step_s_own_folder(
+    scripts: ScriptBench, file: str
+) -> None:
+    failure = scripts.failure("pass", outputs=("table",), output_files={"table": file})
+    assert failure.type == FailureType.BUILD
+    assert failure.message == f"{file!r} is no name for an output: it leads elsewhere."
+
+
+def test_an_input_is_laid_out_under_a_name_of_its_own_only(scripts: ScriptBench) -> None:
+    file = scripts.folder / "table.csv"
+    file.write_text("1")
+    ref = store_value(scripts.blobs, file)
+    elsewhere = replace(ref, codec="path:..%2F..%2Felsewhere.csv")
+    failure = scripts.failure("pass", inputs={"table": elsewhere})
+    assert "is not the name of a file" in failure.message
+    assert not list(scripts.folder.rglob("elsewhere.csv"))
 
 
 def test_one_output_is_made_once(scripts: ScriptBench) -> None:

@@ -10,6 +10,7 @@ from treadle.authoring.placement import UNPLACED, Placeable
 from treadle.authoring.surroundings import Surroundings, surroundings
 from treadle.errors import InvalidDefinition
 from treadle.model.bindings import DEFAULT_OUTPUT
+from treadle.model.inside import is_inside
 from treadle.model.options import CommandOptions, ScriptOptions, execution_from
 from treadle.model.records import Execution
 
@@ -137,6 +138,12 @@ def _outputs(
     if len(set(names)) < len(names) or not all(name.isidentifier() for name in names):
         raise InvalidDefinition(
             f"{owner}: outputs={names!r}: expected different Python names", where=where
+        )
+    if outside := [file for file in files.values() if not is_inside(file)]:
+        raise InvalidDefinition(
+            f"{owner}: {outside[0]!r} is no name for an output.",
+            hint="It is written into the step's own folder: give a name such as model.pkl.",
+            where=where,
         )
     if len(set(files.values())) < len(files):
         raise InvalidDefinition(f"{owner}: two outputs are one file.", where=where)

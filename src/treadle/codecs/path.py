@@ -135,15 +135,21 @@ def _target(codec: str, directory: Path | None) -> Path:
             "a stored file or directory needs a place to be put.",
             hint="Say into which directory, or fetch its bytes instead.",
         )
-    name = unquote(codec.partition(":")[2])
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
-        raise CodecError(f"{name!r} is not the name of a file.", hint="Store it anew.")
+    name = name_in(codec)
     directory.mkdir(parents=True, exist_ok=True)
     for folder in (directory, *(directory / str(number) for number in range(2, 1000))):
         if (folder.is_dir() or not os.path.lexists(folder)) and not os.path.lexists(folder / name):
             folder.mkdir(exist_ok=True)
             return folder / name
     raise CodecError(f"{directory} holds too many files named {name}.", hint="Choose another.")
+
+
+def name_in(codec: str) -> str:
+    """The name of the file or directory. Raises CodecError if it leads elsewhere."""
+    name = unquote(codec.partition(":")[2])
+    if name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise CodecError(f"{name!r} is not the name of a file.", hint="Store it anew.")
+    return name
 
 
 FILE = Codec(name="path", encode=encode, decode=decode)

@@ -20,6 +20,7 @@ from treadle.formats.references import Outputs
 from treadle.formats.templates import as_text, late_names
 from treadle.model.bindings import DEFAULT_OUTPUT
 from treadle.model.graph import nearest
+from treadle.model.inside import is_inside
 from treadle.model.refs import INLINE_LIMIT_BYTES
 
 STEP_NAME = re.compile(r"\w[\w/ -]*")
@@ -205,7 +206,7 @@ class StepReader:
         taken: dict[PurePosixPath, str] = {}
         for name, file in files.items():
             pure = PurePosixPath(file)
-            if not file or pure.is_absolute() or ".." in pure.parts or "\0" in file:
+            if not is_inside(file):
                 hint = "It is written into the step's own folder: give a name such as model.pkl."
                 self._problems.add((*path, name), f"{file!r} is no name for an output.", hint)
             for other, its in taken.items():

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from treadle import codecs
+from treadle.codecs.path import name_in
 from treadle.errors import InvalidParameters
 from treadle.interfaces import BlobStore
 from treadle.model.bindings import Binding, Entries, Items, Stored, Value
@@ -50,7 +51,7 @@ class InputFiles:
 
     def _top(self, name: str, binding: Binding) -> Node:
         if isinstance(binding, Stored) and _is_path(binding.ref):
-            own_name = unquote(binding.ref.codec.partition(":")[2])
+            own_name = name_in(binding.ref.codec)
             return self._stored(self.folder / file_name(name), own_name, binding.ref)
         return self._node(self.folder, file_name(name), binding)
 

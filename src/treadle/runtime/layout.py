@@ -4,10 +4,10 @@ import json
 import os
 import stat
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 from typing import Any
 
 from treadle.errors import InvalidDefinition
+from treadle.model.inside import is_inside
 
 STAMP_NS = 1_577_836_800 * 10**9  #: the time of every file and folder: the first day of 2020
 PYCACHE = "__pycache__"
@@ -110,7 +110,6 @@ def _read_link(path: str) -> str | None:
 
 def _safe(name: str) -> str:
     """The name, if it stays inside its folder. Raises InvalidDefinition otherwise."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
+    if not is_inside(name):
         raise InvalidDefinition(f"The code snapshot holds a file outside its folder: {name!r}.")
     return name

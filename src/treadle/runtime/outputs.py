@@ -11,6 +11,7 @@ from treadle.codecs.path import FileParts
 from treadle.errors import InvalidDefinition
 from treadle.interfaces import BlobStore
 from treadle.model.graph import nearest
+from treadle.model.inside import is_inside
 from treadle.model.refs import Ref
 from treadle.storage.blobs import store_encoded, store_value
 
@@ -18,12 +19,13 @@ from treadle.storage.blobs import store_encoded, store_value
 class OutputFiles:
     """The places of a step's outputs, before and after the script has run.
 
-    names: what the pipeline knows of. given: names of files for some of them.
+    names: what the pipeline knows of. given: names of files for some of them. Raises
+    InvalidDefinition for one that leads out of the outputs' folder.
     """
 
     def __init__(self, folder: Path, names: Iterable[str], given: Mapping[str, str]) -> None:
         self.folder, self.values = folder / "outputs", folder / "values"
-        self.files = {name: self.folder / given.get(name, name) for name in names}
+        self.files = {name: self.folder / _below(given.get(name, name)) for name in names}
 
     def make_room(self) -> None:
         self.values.mkdir()
@@ -93,6 +95,12 @@ class OutputFiles:
         return store_encoded(
             blobs, Encoded(**about, parts=FileParts(data, size_bytes), size_bytes=size_bytes)
         )
+
+
+def _below(file: str) -> str:
+    if not is_inside(file):
+        raise InvalidDefinition(f"{file!r} is no name for an output: it leads elsewhere.")
+    return file
 
 
 def _whole(path: Path) -> Path:

@@ -1,7 +1,6 @@
 """Bundles of code, put together from blobs that are there already."""
 
 import json
-from pathlib import PurePosixPath
 from typing import Any
 
 from anyio import to_thread
@@ -13,6 +12,7 @@ from treadle.api.http.blobs import checked_digest, missing_of
 from treadle.api.http.encode import json_response
 from treadle.api.http.state import house_of, scheduler_of
 from treadle.errors import InvalidRequest
+from treadle.model.inside import is_inside
 
 
 async def renew_snapshot(request: Request) -> Response:
@@ -74,6 +74,5 @@ def _checked_links(links: Any) -> dict[str, list[Any]]:
 
 
 def _check_path(path: str, where: str) -> None:
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+    if not is_inside(path):
         raise InvalidRequest(f"{where}: {path!r} leads out of the bundle.")
