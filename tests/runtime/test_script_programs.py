@@ -5,9 +5,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from disks import disk_of
 from runtime.scripts import INTERPRETERS, ScriptBench, interpreter
 from treadle.model.bindings import Entries, Items, Stored, Value
 from treadle.model.records import Environment, FailureType
@@ -93,6 +95,7 @@ def test_what_cannot_be_executed_is_told_with_the_next_step(
     assert failure.type == FailureType.BUILD
     assert said in failure.message
     assert hint in failure.hint
+    assert failure.traceback == ""  # no line of the user's is to blame
 
 
 def test_a_file_that_may_not_be_executed_is_told(scripts: ScriptBench) -> None:
@@ -265,6 +268,36 @@ def test_an_input_is_laid_out_under_a_name_of_its_own_only(scripts: ScriptBench)
     failure = scripts.failure("pass", inputs={"table": elsewhere})
     assert "is not the name of a file" in failure.message
     assert not list(scripts.folder.rglob("elsewhere.csv"))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        ({"args": ["${parameters.text}"]}, "'a\\x00b' cannot be an argument."),
+        ({"variables": {"TEXT": "${parameters.text}"}}, "The variable 'TEXT' cannot be set."),
+        ({"variables": {"A=B": "text"}}, "The variable 'A=B' cannot be set."),
+        ({"args": ["\ud800"]}, "'\\ud800' cannot be an argument."),
+    ],
+)
+def test_text_that_no_process_can_be_given_is_named(
+    scripts: ScriptBench, wanted: dict[str, Any], says: str
+) -> None:
+    failure = scripts.failure("true", "work.sh", parameters={"text": "a\0b"}, **wanted)
+    assert (failure.type, failure.message) == (FailureType.BUILD, says)
+
+
+def test_a_disk_that_is_full_before_the_script_starts_is_named(
+    scripts: ScriptBench, tmp_path: Path
+) -> None:
+    with disk_of("1m", tmp_path / "disk") as disk:
+        wanted: dict[str, Any] = {
+            "scratch_dir": str(disk / "scratch"),
+            "inputs": {"text": Value("x" * 2_000_000)},
+        }
+        failure = scripts.failure("pass", **wanted)
+    assert failure.type == FailureType.BUILD
+    assert failure.message.startswith("The script cannot be given its files: ")
+    assert "No space left on device" in failure.message
 
 
 def test_one_output_is_made_once(scripts: ScriptBench) -> None:

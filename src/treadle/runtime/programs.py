@@ -12,6 +12,10 @@ from treadle.model.records import Environment
 
 _AS_MAIN = str(Path(__file__).with_name("as_main.py"))
 _SHELLS = (".sh", ".bash")
+_NO_TEXT = (
+    "Names hold no =, and neither variables nor arguments a NUL character or half of a surrogate "
+    "pair: pass such text as a parameter, or as an input."
+)
 
 
 class Program(NamedTuple):
@@ -68,6 +72,24 @@ def command(arguments: Sequence[str], variables: Mapping[str, str], folder: str)
     if os.path.isdir(path) or not os.access(path, os.X_OK):
         raise InvalidDefinition(f"{name} may not be executed.", hint=f"Try `chmod +x {name}`.")
     return Program(path, list(arguments))
+
+
+def check_texts(program: Program, variables: Mapping[str, str]) -> None:
+    """Raise InvalidDefinition for what no process can be given. A variable's text is not shown, as
+    it may be secret."""
+    for name, text in variables.items():
+        if not name or "=" in name or not _can_be_given(name + text):
+            raise InvalidDefinition(f"The variable {name!r} cannot be set.", hint=_NO_TEXT)
+    for text in () if program.fork else program.argv:
+        if not _can_be_given(text):
+            raise InvalidDefinition(f"{text!r} cannot be an argument.", hint=_NO_TEXT)
+
+
+def _can_be_given(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
 
 
 def interpreter_in(environment: Environment) -> str:

@@ -11,7 +11,7 @@ import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from treadle.errors import CodecError, DamagedBlob, InvalidDefinition, TreadleError
+from treadle.errors import CodecError, DamagedBlob, InvalidDefinition, TreadleError, Unavailable
 from treadle.interfaces import BlobStore, Channel
 from treadle.model.orders import Order, Report
 from treadle.model.records import Certificate, Failure, FailureType
@@ -74,6 +74,8 @@ def _performed(order: Order, channel: Channel) -> Report:
         program = _program(order, place, handover, variables)
     except TreadleError as error:
         raise Stop(_preparing_failure(error)) from None
+    except OSError as error:
+        raise Stop(_preparing_failure(_not_prepared(order, error))) from None
     channel.started()
     with notes_at(str(handover.notes), channel) as notes:
         try:
@@ -119,15 +121,27 @@ def _place(order: Order, blobs: BlobStore) -> _Place:
 def _program(order: Order, place: _Place, handover: Handover, variables: dict[str, str]) -> Program:
     arguments = handover.arguments
     if place.script is None:
-        return programs.command(arguments, variables, place.folder)
-    environment = order.environment
-    return programs.of_script(place.script, arguments, environment, variables, handover.facts)
+        program = programs.command(arguments, variables, place.folder)
+    else:
+        program = programs.of_script(
+            place.script, arguments, order.environment, variables, handover.facts
+        )
+    programs.check_texts(program, variables)
+    return program
 
 
 def _becoming(program: Program, handover: Handover, variables: dict[str, str]) -> child.Become:
     if program.fork:
         return python(program.path, program.argv[1:], str(handover.facts), variables)
     return child.execute(program.path, program.argv, variables)
+
+
+def _not_prepared(order: Order, error: OSError) -> Unavailable:
+    where = error.filename or order.scratch_dir
+    return Unavailable(
+        f"The script cannot be given its files: {where}: {error.strerror}.",
+        hint="Is there room on that disk, and may you write there?",
+    )
 
 
 def _preparing_failure(error: TreadleError) -> Failure:
