@@ -1,8 +1,5 @@
 """Every mistake in a pipeline file is told with file, line, column, and the next step."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from formats.projects import Folder
@@ -279,6 +276,26 @@ GOLDEN = [
         "steps: {a: {command: [ls], environment: {pyton: '3.12'}}}",
         "flow.yaml:1:42: there is no key 'pyton' in environment. Did you mean 'python'?",
     ),
+    (
+        "environment: {pyton: '3.12'}\nsteps: {a: {command: [ls]}}",
+        "flow.yaml:1:15: there is no key 'pyton' in environment. Did you mean 'python'?",
+    ),
+    (
+        "steps: {a: {command: [ls], environment: {requirements: [./lib]}}}",
+        (
+            "flow.yaml:1:41: ./lib is a folder or file beside this one, not a package of an index. "
+            "If it is the project itself, leave the line out: its code is in the snapshot that "
+            "every step gets. Otherwise give the whole path."
+        ),
+    ),
+    (
+        "steps: {a: {command: [ls], depends_on: [b]}}",
+        "flow.yaml:1:28: there is no key 'depends_on' in a. Did you mean 'after'?",
+    ),
+    (
+        "steps: {a: {command: [ls], retry: 2}}",
+        "flow.yaml:1:28: there is no key 'retry' in a. Did you mean 'retries'?",
+    ),
     # scripts
     (
         "steps: {a: {script: laod.py}}",
@@ -394,77 +411,6 @@ def test_a_message_lists_twenty_mistakes_and_counts_the_rest(folder: Folder) -> 
     lines = folder.refusal(f"steps:\n{steps}").splitlines()
     assert len(lines) == 21
     assert lines[-1] == "... and 10 more"
-
-
-def test_a_script_with_a_syntax_error_is_shown_with_its_line(folder: Folder) -> None:
-    folder.write("train.py", "import os\nif True\n    pass\n")
-    assert folder.refusal("steps: {a: {script: train.py}}") == (
-        "train.py:2:1: SyntaxError: expected ':'"
-    )
-
-
-def test_a_module_with_a_syntax_error_is_shown_with_its_line(folder: Folder) -> None:
-    folder.write("prepare.py", "def split(:\n")
-    assert folder.refusal("steps: {a: {function: 'prepare:split'}}").startswith(
-        "prepare.py:1:1: SyntaxError: "
-    )
-
-
-def test_python_in_the_encoding_that_it_declares_is_fine(folder: Folder) -> None:
-    folder.write("train.py", "# -*- coding: latin-1 -*-\nprint('Größe')\n".encode("latin-1"))
-    folder.load("steps: {a: {script: train.py}}")
-    folder.write("train.py", "print('Größe')\n".encode("latin-1"))
-    assert "train.py:1:1: SyntaxError: (unicode error)" in folder.refusal(
-        "steps: {a: {script: train.py}}"
-    )
-
-
-def test_python_that_is_none_is_told(folder: Folder) -> None:
-    folder.write("train.py", b"print(1)\x00\n")
-    assert "source code string cannot contain null bytes" in folder.refusal(
-        "steps: {a: {script: train.py}}"
-    )
-
-
-def test_a_script_without_a_suffix_must_be_executable(folder: Folder) -> None:
-    folder.write("run", "#!/bin/sh\necho\n")
-    assert folder.refusal("steps: {a: {script: run}}") == (
-        "flow.yaml:1:21: script 'run' is not executable. Make it so: chmod +x run"
-    )
-    folder.write("run", "#!/bin/sh\necho\n", mode=0o755)
-    assert folder.load("steps: {a: {script: run}}").pipeline.tools[0].name == "run"
-
-
-def test_a_script_that_leads_out_of_the_project_is_refused(folder: Folder, tmp_path: Path) -> None:
-    outside = tmp_path / "outside.py"
-    outside.write_text("print(1)\n")
-    (folder.path / "link.py").symlink_to(outside)
-    (folder.path / "gone.py").symlink_to(folder.path / "nothing.py")
-    (folder.path / "inside.py").symlink_to(folder.path / "load.py")
-    assert folder.refusal("steps: {a: {script: link.py}}") == (
-        f"flow.yaml:1:21: script 'link.py' leads out of the project, to {outside}. "
-        "Copy it into the project, so that it goes along."
-    )
-    assert folder.refusal("steps: {a: {script: gone.py}}") == (
-        "flow.yaml:1:21: script 'gone.py' is a symbolic link to nothing."
-    )
-    folder.load("steps: {a: {script: inside.py}}")
-
-
-def test_a_module_that_leads_out_of_the_project_is_refused(folder: Folder, tmp_path: Path) -> None:
-    outside = tmp_path / "outside.py"
-    outside.write_text("def f(): pass\n")
-    (folder.path / "link.py").symlink_to(outside)
-    assert "module 'link' leads out of the project" in folder.refusal(
-        "steps: {a: {function: 'link:f'}}"
-    )
-
-
-def test_a_folder_and_a_pipe_are_no_scripts(folder: Folder) -> None:
-    (folder.path / "sub").mkdir()
-    os.mkfifo(folder.path / "pipe")
-    assert "script 'sub' is a folder." in folder.refusal("steps: {a: {script: sub}}")
-    assert "script 'pipe' is no regular file." in folder.refusal("steps: {a: {script: pipe}}")
 
 
 def test_parameters_over_64_kib_are_refused(folder: Folder) -> None:
