@@ -79,6 +79,11 @@ def test_a_closed_terminal_loses_nothing(treadle):
     wait_gone(children)
     run = treadle.json("show", "@last")["run"]
     assert run["state"] == "running"
+    # what looks at it says that it waits
+    waits = f"Run {run['id']} is running, and nothing works on it now"
+    assert waits in treadle.all("show", run["id"]).stderr
+    assert waits in treadle.all("ps").stderr
+    assert "goes on by itself" in treadle.all("retry", run["id"], code=2).stderr
     # the next owner goes on with it
     treadle.mark("go")
     treadle("run", "pipelines.py:compare", "-q")

@@ -10,6 +10,7 @@ from treadle.cli import groups, printing, summary
 from treadle.cli.board import in_words
 from treadle.cli.door import opened, settings_from
 from treadle.cli.graph import AsDot, AsMermaid, AsSvg, AsText, To, form_of, of_run, put
+from treadle.cli.linger import tell_of_standing
 from treadle.cli.options import Best, DataDir, Json, RunId
 from treadle.cli.printing import say
 from treadle.errors import InvalidRequest, NotFound
@@ -57,11 +58,13 @@ def ps(  # noqa: PLR0913 - one for each option of the command
         _ps_group(group or groups.ALL, best, how_many, settings_from(data_dir), as_json)
         return
     runs: list[Run] = []
+    stands_still = False
     with (
         contextlib.suppress(NotFound),  # a data directory that is not there yet
         opened(settings_from(data_dir), start=False) as door,
     ):
         runs = door.runs(limit=None if all_runs else limit, **asked)
+        stands_still = door.read_only
     if as_json:
         printing.say_json({"runs": runs})
     elif runs:
@@ -70,6 +73,8 @@ def ps(  # noqa: PLR0913 - one for each option of the command
             map(_run_row, runs),
             numbers=("steps", "took"),
         )
+        if stands_still:
+            tell_of_standing(runs)
     else:
         printing.tell("No runs." if any(asked.values()) else "No runs yet: treadle run FILE")
 
@@ -133,6 +138,7 @@ def show(  # noqa: PLR0913 - one for each option of the command
     form = form_of(forms, file, every=every)
     with opened(settings_from(data_dir), start=False) as door:
         told = door.snapshot(door.find(run_id).id)
+        stands_still = door.read_only
         if drawn and not as_json:
             put(of_run(told), form)
             return
@@ -153,6 +159,8 @@ def show(  # noqa: PLR0913 - one for each option of the command
     summary.tell_failures(failed, how_to_see_all, most=None if every else summary.MOST_FAILURES)
     if told.run.state in (RunState.FAILED, RunState.ABORTED):
         say("\n".join(summary.next_steps(told.run, told.jobs)))
+    if stands_still:
+        tell_of_standing([told.run])
 
 
 def _print_run(run: Run) -> None:

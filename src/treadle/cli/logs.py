@@ -10,10 +10,10 @@ import typer
 from treadle.cli import printing
 from treadle.cli.door import Door, Snapshot, opened, settings_from, step_of
 from treadle.cli.inbox import Inbox, Notice, Printed
+from treadle.cli.linger import tell_of_standing
 from treadle.cli.options import DataDir, Json, RunId
 from treadle.errors import NotFound
 from treadle.model.records import Job
-from treadle.model.states import RUN_ENDS
 
 CHUNK_BYTES = 1 << 20
 
@@ -102,8 +102,5 @@ def _follow_all(door: Door, told: Snapshot, *, as_json: bool) -> None:
                 _print(steps[message.job_id], line, as_json=as_json)
         elif isinstance(message, Notice):
             printing.tell(message.text)
-    if door.read_only and told.run.state not in RUN_ENDS:
-        printing.tell(
-            f"Run {told.run.id} is {told.run.state}, and nothing works on it now; "
-            "it goes on with the next `treadle run`."
-        )
+    if door.read_only:
+        tell_of_standing([told.run])

@@ -44,7 +44,9 @@ def accept_retry(books: Books, run_id: str, settlement: Settlement) -> Run:
     """
     old = books.run(run_id)
     if old.state not in RUN_ENDS or old.state is RunState.COMPLETED:
-        raise Conflict(f"Run {run_id} is {old.state}; there is nothing to retry.")
+        is_over = old.state in RUN_ENDS
+        hint = "" if is_over else "It goes on by itself; to begin anew, abort it first."
+        raise Conflict(f"Run {run_id} is {old.state}; there is nothing to retry.", hint=hint)
     jobs = books.jobs_of(run_id)
     arguments, edges = books.arguments_in_run(run_id), books.edges_of(run_id)
     planned, new_ids = plan_retry(old, jobs, arguments, edges, settlement.at)
