@@ -141,3 +141,10 @@ def test_what_a_terminal_cannot_show_does_not_stop_the_command(treadle):
     treadle.variables |= {"PYTHONIOENCODING": "ascii"}
     said = treadle("run", "pipelines.py:diverging")
     assert "diverge | gr" in said
+
+
+def test_a_folder_without_treadle_yaml_offers_pipeline_files_before_python(treadle):
+    (treadle.folder / "wine.yaml").write_text("steps: {a: {command: [ls]}}\n")
+    said = treadle.all("run", code=2).stderr
+    assert "There is no treadle.yaml" in said
+    assert "Name a file, for instance wine.yaml, " in said

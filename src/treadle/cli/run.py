@@ -21,6 +21,7 @@ from treadle.model.records import Run
 from treadle.server.settings import Settings
 
 PIPELINE_FILES = ("treadle.yaml", "treadle.yml", "treadle.json")
+_RUNNABLE = ("*.yaml", "*.yml", "*.py")  #: what else may be a pipeline, likely ones first
 
 
 def run(  # noqa: PLR0913 - one for each option of the command
@@ -203,7 +204,7 @@ def _file_of_folder(folder: Path) -> Path:
     if found:
         names = " and ".join(file.name for file in found)
         raise InvalidRequest(f"There are {names} in {folder.absolute()}.", hint="Say which one.")
-    others = [str(each) for each in sorted(folder.glob("*.py"))[:5]]
+    others = [str(e) for pattern in _RUNNABLE for e in sorted(folder.glob(pattern))][:5]
     hint = f"Name a file, for instance {', '.join(others)}." if others else ""
     raise NotFound(
         f"There is no {PIPELINE_FILES[0]} in {folder.absolute()}.",
