@@ -10,6 +10,7 @@ from treadle.model.secrets import looks_secret, told_apart
     [
         "DB_PASSWORD", "password", "GITHUB_TOKEN", "apiKey", "APIKEY", "AWS_SECRET_ACCESS_KEY",
         "OPENAI_API_KEY", "PRIVATE_KEY", "client-secret", "HTTP_AUTH", "pwd", "MY_CREDENTIALS",
+        "DB_PASS", "GITHUB_PAT", "SSH_KEY", "DEPLOY_KEY",
     ],
 )  # fmt: skip
 def test_names_of_secrets_are_known(name):
@@ -18,8 +19,11 @@ def test_names_of_secrets_are_known(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["TOKENIZERS_PARALLELISM", "MAX_TOKENS", "AUTHOR", "PRIMARY_KEY", "KEY", "OMP_NUM_THREADS", ""],
-)
+    [
+        "TOKENIZERS_PARALLELISM", "MAX_TOKENS", "AUTHOR", "PRIMARY_KEY", "KEY", "OMP_NUM_THREADS",
+        "PASS_COUNT", "PASS", "PATH", "",
+    ],
+)  # fmt: skip
 def test_other_names_are_left_alone(name):
     assert not looks_secret(name)
 

@@ -9,7 +9,11 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _SECRET_WORDS = frozenset(
     "apikey auth credential credentials passphrase passwd password pwd secret secrets token".split()
 )
-_SECRET_KEYS = frozenset({"access", "account", "api", "encryption", "private", "signing"})
+_SECRET_KEYS = frozenset(
+    "access account api deploy encryption license master private service shared signing ssh "
+    "storage".split()
+)
+_SECRET_ENDS = frozenset({"pass", "pat"})  # DB_PASS, GITHUB_PAT; not PASS_COUNT
 MASK = "***"
 
 
@@ -43,8 +47,10 @@ def looks_secret(name: str) -> bool:
     """
     words = [word.lower() for word in _WORD.findall(name)]
     pairs = itertools.pairwise(words)
-    return any(word in _SECRET_WORDS for word in words) or any(
-        first in _SECRET_KEYS and second == "key" for first, second in pairs
+    return (
+        any(word in _SECRET_WORDS for word in words)
+        or any(first in _SECRET_KEYS and second == "key" for first, second in pairs)
+        or (len(words) > 1 and words[-1] in _SECRET_ENDS)
     )
 
 
