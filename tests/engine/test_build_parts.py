@@ -107,6 +107,12 @@ OFFLINE = """error: Failed to fetch: `https://x.invalid/simple/six/`
   Caused by: Could not connect, are you offline?
   Caused by: dns error
 """
+REFUSED = """error: Request failed after 3 retries in 6.0s
+  cause: Failed to fetch: https://x.invalid/simple/six/
+  cause: client error (Connect)
+  cause: tcp connect error
+  cause: Connection refused (os error 111)
+"""
 NO_PYTHON = "error: No interpreter found for Python 3.77 in managed installations\n"
 
 
@@ -116,6 +122,7 @@ NO_PYTHON = "error: No interpreter found for Python 3.77 in managed installation
         (RESOLVE, "No solution found when resolving dependencies; Because nosuch was", "spelling"),
         (OLD_RESOLVE, "Because nosuch was not found", "spelling"),
         (OFFLINE, "Could not connect, are you offline?", "online"),
+        (REFUSED, "https://x.invalid/simple/six/; Connection refused (os error 111).", "online"),
         (NO_PYTHON, "No interpreter found for Python 3.77", "Install that Python"),
         ("a\nerror: x: No space left on device\n", "No space left", "treadle gc"),
         ("nothing to be seen\n", "uv ended with exit code 2.", "/log"),

@@ -14,6 +14,7 @@ _CAUSE = re.compile(
     r"""^\s*(?:error:|cause:|caused by:|[^\w`'"/]+)\s*(?:caused by:)?\s*""", re.IGNORECASE
 )
 _MESSAGE_LIMIT = 400
+_MOST_CAUSES = 3
 _TAIL_LINES = 30
 _HINTS = (
     (r"not found in the package registry|no version of|PackagesNotFound|nothing provides",
@@ -67,6 +68,8 @@ def _reason(log: str) -> str:
         if not text or text.startswith("hint:"):
             break
         parts.append(text)
+    if len(parts) > _MOST_CAUSES:  # what is between says the same in other words
+        parts = [*parts[: _MOST_CAUSES - 1], parts[-1]]
     return _cut("; ".join(part.rstrip(".:;") for part in parts) + ".")
 
 
