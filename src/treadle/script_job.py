@@ -117,7 +117,8 @@ class ScriptJob(CurrentJob):
         try:
             file = open(data, "xb", buffering=0)
         except FileExistsError:
-            raise ValueError(f"output: the output {name!r} was made already") from None
+            hint = "Give each its own name: treadle.output(value, 'model')"
+            raise ValueError(f"The output {name!r} was made already. {hint}") from None
         try:
             with file:
                 for part in parts:

@@ -75,6 +75,8 @@ def _told(error: BaseException) -> tuple[str, str]:
                 type(error), error, error.__traceback__, compact=True
             )
             _leave_out_ours(told)
+            if isinstance(error, TreadleError) and not told.stack:
+                return _one_line(error, told), ""  # no line of the user's is to blame
             return _one_line(error, told), "".join(told.format())
     except BaseException as why:  # noqa: BLE001 - exceptions may lie, hang or raise in any way
         line = f"{_name_of(error)}: (its text cannot be shown: {_name_of(why)})"
