@@ -149,7 +149,7 @@ def test_a_parameter_without_a_value_is_asked_for(folder: Folder) -> None:
             {"count": "many"},
             (
                 "flow(count=...): expected integer, got 'many'. "
-                "Text that is no string is read as JSON: 3, 0.25, true, [1, 2], null."
+                "Write it as JSON, for instance -p count=3"
             ),
         ),
     ],

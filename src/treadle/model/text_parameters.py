@@ -17,6 +17,15 @@ _TYPES: dict[type, str] = {
     list: "array",
     dict: "object",
 }
+_EXAMPLES = {
+    "string": "text",
+    "boolean": "true",
+    "integer": "3",
+    "number": "0.25",
+    "null": "null",
+    "array": "'[1, 2]'",
+    "object": "'{\"a\": 1}'",
+}
 
 
 def read_texts(schema: Schema, text: Mapping[str, str], *, where: str = "") -> dict[str, Any]:
@@ -43,7 +52,7 @@ def read_texts(schema: Schema, text: Mapping[str, str], *, where: str = "") -> d
             raise InvalidParameters(
                 f"{owner}({name}=...): expected {' or '.join(sorted(allowed))}, got {given!r}",
                 where=where,
-                hint="Text that is no string is read as JSON: 3, 0.25, true, [1, 2], null.",
+                hint=f"Write it as JSON, for instance -p {name}={_EXAMPLES[min(allowed)]}",
             ) from None
     return values
 
