@@ -125,7 +125,7 @@ class Builder:
     def _tell_of_environment(self, options: Any, path: KeyPath, error: InvalidDefinition) -> None:
         if isinstance(options, str) and (near := nearest(options, self._named)):
             self._problems.add(path, f"there is no environment {options!r}.", near)
-        else:
+        elif not self._problems.has_below(path):  # the file's class told it already
             self._problems.add_error(path, error)
 
     # a step
@@ -159,6 +159,8 @@ class Builder:
         version = hash_of(written)[:12]
         if label := draft.defaults.get("version"):
             version = f"{label}+{version}"
+        environment = self._environment_of(draft)
+        self._check_syntax(draft, environment)
         tool = Tool(
             id="",
             name=draft.tool_name,
@@ -168,11 +170,23 @@ class Builder:
             description=description,
             outputs=outputs,
             execution=self._execution(draft),
-            environment=self._environment_of(draft),
+            environment=environment,
             variables=variables.plain,
             secrets=variables.secrets,
         )
         return identified(tool), variables
+
+    def _check_syntax(self, draft: Draft, environment: Environment) -> None:
+        """Another Python may well read what ours cannot."""
+        error = self._project.unreadable.get(draft.entry)
+        if error is None or draft.is_function:
+            return
+        path = (*draft.path, "script")
+        if environment.interpreter or environment.python or environment.conda:
+            hint = "The step has a Python of its own, which may read it."
+            self._problems.warn(path, f"{error.where}: {error.message}.", hint)
+        else:
+            self._problems.add_error(path, error)
 
     def _code(self, draft: Draft) -> Code:
         site = self._site

@@ -52,10 +52,26 @@ def read_fields(
     return found
 
 
+#: What others call it -> what we do.
+_OTHER_WORDS = {
+    "cmd": "command",
+    "depends": "after",
+    "depends_on": "after",
+    "mem": "memory",
+    "needs": "after",
+    "params": "parameters",
+    "py": "script",
+    "retry": "retries",
+    "run": "command",
+    "vars": "env",
+}
+
+
 def _refuse_key(kind: type[msgspec.Struct], key: str, path: Path, problems: Problems) -> None:
     known = fields(kind)
     where = f" in {_last(path)}" if path else ""
-    hint = nearest(key, known) or f"It may have: {', '.join(known)}."
+    meant = _OTHER_WORDS.get(key.lower(), key)
+    hint = nearest(meant, known) or f"It may have: {', '.join(known)}."
     problems.add((*path, key), f"there is no key {key!r}{where}.", hint, at_key=True)
 
 

@@ -1,5 +1,6 @@
 """What is wrong with a pipeline file: all of it, each with its place, told together."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NoReturn
@@ -73,19 +74,22 @@ class Problems:
         if not error.where or error.where == self.where(path):
             self.add(path, message, error.hint)
             return
-        file, _, line = error.where.rpartition(":")
-        number = int(line) if file and line.isdigit() else 0
+        file, line, column = _taken_apart(error.where)
         self._keep(
             self.found,
             Problem(
-                file=file if number else error.where,
-                line=number,
-                column=1,
+                file=file,
+                line=line,
+                column=column,
                 message=message,
                 hint=error.hint,
                 key=key_of(path),
             ),
         )
+
+    def has_below(self, path: Path) -> bool:
+        """Whether something inside the value is wrong."""
+        return any(each.key.startswith(f"{key_of(path)}.") for each in self.found)
 
     def where(self, path: Path, *, at_key: bool = False) -> str:
         """ "file:line:column" of a value."""
@@ -114,6 +118,12 @@ class Problems:
             hint=hint,
             key=key_of(path),
         )
+
+
+def _taken_apart(where: str) -> tuple[str, int, int]:
+    """File, line and column of "file:line:column"; line 0 where there is none."""
+    found = re.fullmatch(r"(.+?):(\d+)(?::(\d+))?", where)
+    return (found[1], int(found[2]), int(found[3] or 1)) if found else (where, 0, 1)
 
 
 def key_of(path: Path) -> str:

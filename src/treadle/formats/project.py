@@ -41,11 +41,12 @@ class Located:
 class Project:
     """The folder of a pipeline file, within its project. Every file is looked at once.
 
-    shown: the folder as messages show it.
+    shown: the folder as messages show it. unreadable: script -> why it is no Python of ours.
     """
 
     def __init__(self, folder: Path, root: Path, shown: PurePosixPath) -> None:
         self.folder, self._root, self._shown = folder, Path(os.path.realpath(root)), shown
+        self.unreadable: dict[str, InvalidDefinition] = {}
         self.script = functools.cache(self._script)
         self.module = functools.cache(self._module)
 
@@ -62,7 +63,7 @@ class Project:
             why = error.strerror or type(error).__name__
             raise InvalidDefinition(f"script {name!r} cannot be read: {why}.") from None
         if path.suffix in PYTHON:
-            self._check_python(data, name)
+            self._look_at_python(data, name)
         elif path.suffix not in SHELL and not os.access(path, os.X_OK):
             raise InvalidDefinition(
                 f"script {name!r} is not executable.", hint=f"Make it so: chmod +x {name}"
@@ -96,12 +97,12 @@ class Project:
         files = [str(folder / each.name) for each in parent.iterdir() if each.is_file()]
         return nearest(name, files)
 
-    def _check_python(self, data: bytes, name: str) -> None:
+    def _look_at_python(self, data: bytes, name: str) -> None:
+        """Keep a mistake in `unreadable`: the Python of the step may be another one than ours."""
         try:
             parsed(data)
         except SyntaxError as error:
-            where = f"{self._shown / (name)}:{error.lineno or 1}"
-            raise InvalidDefinition(f"SyntaxError: {error.msg}", where=where) from None
+            self.unreadable[str(PurePosixPath(name))] = _syntax_error(error, self._shown / name)
         except (ValueError, RecursionError, MemoryError) as error:
             raise InvalidDefinition(
                 f"script {name!r} is no Python that can be read: {error}."
@@ -146,8 +147,7 @@ class Project:
             data = file.read_bytes()
             return Module(name=name, data=data, tree=parsed(data), shown=str(shown))
         except SyntaxError as error:
-            where = f"{shown}:{error.lineno or 1}"
-            raise InvalidDefinition(f"SyntaxError: {error.msg}", where=where) from None
+            raise _syntax_error(error, shown) from None
         except (OSError, ValueError, RecursionError, MemoryError) as error:
             raise InvalidDefinition(f"module {name!r} cannot be read: {error}.") from None
 
@@ -171,6 +171,14 @@ def _installed(top: str, beside: list[str]) -> Located:
         return Located()
     warning = f"there is no module {top!r} in the folder, and none is installed here."
     return Located(warning=warning, hint=nearest(top, beside))
+
+
+def _syntax_error(error: SyntaxError, file: PurePosixPath) -> InvalidDefinition:
+    hint = ""
+    if "codec can't decode" in (error.msg or ""):
+        hint = "Save it as UTF-8, or name its encoding in the first line: # coding: latin-1"
+    where = f"{file}:{error.lineno or 1}:{error.offset or 1}"
+    return InvalidDefinition(f"SyntaxError: {error.msg}", where=where, hint=hint)
 
 
 def _hash(data: bytes) -> str:

@@ -45,7 +45,7 @@ class Site:
     constraint: bool = False
 
     def error(self, message: str, hint: str = "", number: int = 0) -> InvalidDefinition:
-        place = f"{self.file}:{number}" if number else self.file
+        place = f"{self.file}:{number}" if self.file and number else self.file
         text = f"{place}: {message}" if place else message
         return InvalidDefinition(text, where=self.where, hint=hint)
 
