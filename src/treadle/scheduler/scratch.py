@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import Iterable
+
+from treadle.storage.trees import remove_tree
 
 
 def clear(scratch: str, job_ids: Iterable[str]) -> None:
@@ -15,4 +16,4 @@ def clear(scratch: str, job_ids: Iterable[str]) -> None:
 
 def _remove(folders: list[str]) -> None:
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_tree(folder)

@@ -15,13 +15,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
-from treadle.model.ids import new_id
 from treadle.model.records import Environment
-from treadle.storage.trees import remove_tree
+from treadle.storage.trees import TAKEN, remove_tree, taken_away
 
 MARKER, PREFIX, LOG = "environment.json", "venv", "build.log"
 _DRAFT_SECONDS = 3600.0  #: older than any build may take
-_REMOVED = ".removed-"
 
 
 class EnvironmentFolders:
@@ -52,8 +50,8 @@ class EnvironmentFolders:
         draft.replace(folder / MARKER)
 
     def renew(self, environment: Environment) -> None:
-        """It is in use."""
-        with contextlib.suppress(FileNotFoundError):
+        """It is in use. Where that cannot be noted, a later use may have to build it again."""
+        with contextlib.suppress(OSError):
             os.utime(self.folder(environment) / MARKER)
 
     def unused(self, days: float | None) -> list[str]:
@@ -68,12 +66,10 @@ class EnvironmentFolders:
         to be unused for so many days; return how many."""
         removed = 0
         for name in names:
-            taken = self.root / f"{_REMOVED}{new_id('env')}"
-            if _is_unused(self.root / name, days):
-                with contextlib.suppress(FileNotFoundError):
-                    (self.root / name).rename(taken)
-                    remove_tree(taken)
-                    removed += 1
+            folder = self.root / name
+            if _is_unused(folder, days) and (taken := taken_away(folder)) is not None:
+                remove_tree(taken)
+                removed += 1
         return removed
 
 
@@ -91,7 +87,7 @@ def key_of(name: str) -> str:
 
 def _is_unused(folder: Path, days: float | None) -> bool:
     if folder.name.startswith("."):
-        return folder.name.startswith(_REMOVED)
+        return folder.name.startswith(TAKEN)
     since = _used(folder)
     limit = _DRAFT_SECONDS if since is None else _seconds(days)
     return time.time() - (since or _born(folder)) > limit

@@ -2,6 +2,23 @@
 
 import contextlib
 import os
+from pathlib import Path
+
+from treadle.model.ids import new_id
+
+TAKEN = ".removed-"  #: begins the names of folders that are about to be removed
+
+
+def taken_away(folder: Path) -> Path | None:
+    """Give the folder a passing name, so that nobody finds half of it while it is removed.
+
+    None if it is not there, or may not be touched.
+    """
+    taken = folder.with_name(f"{TAKEN}{new_id('dir')}")
+    try:
+        return folder.rename(taken)
+    except OSError:
+        return None
 
 
 def remove_tree(path: str | os.PathLike[str]) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from treadle.interfaces import Books
 from treadle.scheduler import Scheduler
 from treadle.storage.blobs import gc
 from treadle.storage.environments import EnvironmentFolders, key_of
-from treadle.storage.trees import remove_tree
+from treadle.storage.trees import remove_tree, taken_away
 
 log = logging.getLogger("treadle.api")
 SPARED = timedelta(hours=1)  #: what is younger may be about to be named by somebody
@@ -74,13 +74,15 @@ async def _forget(house: House, scheduler: Scheduler, age: timedelta, *, dry_run
 
 async def _sweep(house: House, folder: str, *, dry_run: bool) -> int:
     """Remove what belongs to nothing known. Listed before the ledger is asked: what is made in
-    the meantime is known by then, or not on the list."""
+    the meantime is known by then, or not on the list. Taken away before anybody else has a turn:
+    who needs it from then on makes it anew."""
     root = house.data_dir / folder
     names = await to_thread.run_sync(_listed, root, SPARE[folder])
     known = house.ledger.read(KNOWN[folder])
     unknown = [name for name in names if name not in known]
     if not dry_run:
-        await to_thread.run_sync(_remove, root, unknown)
+        taken = [taken_away(root / name) for name in unknown]
+        await to_thread.run_sync(_remove, taken)
     return len(unknown)
 
 
@@ -113,6 +115,7 @@ def _listed(root: Path, spare: timedelta) -> list[str]:
     return [entry.name for entry in root.iterdir() if entry.stat().st_mtime <= before]
 
 
-def _remove(root: Path, names: list[str]) -> None:
-    for name in names:
-        remove_tree(root / name)  # the code of a run is laid out read-only
+def _remove(folders: Iterable[Path | None]) -> None:
+    for folder in folders:
+        if folder is not None:
+            remove_tree(folder)  # the code of a run is laid out read-only
