@@ -8,7 +8,7 @@ import base64
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -19,7 +19,7 @@ from treadle.authoring.bundles import Bundle, bundle
 from treadle.authoring.envelope import Recipient
 from treadle.client.uploads import upload, upload_bundle
 from treadle.client.values import job_error, no_result, own_error
-from treadle.errors import InvalidRequest, TreadleError
+from treadle.errors import InvalidDefinition, InvalidRequest, TreadleError
 from treadle.model.bindings import DEFAULT_OUTPUT, Value
 from treadle.model.records import (
     Code,
@@ -114,6 +114,7 @@ async def load_each(api: "Api", requests: Sequence[FileRequest]) -> AsyncIterato
 
 async def _load_document(api: "Api", request: FileRequest, bundled: Bundle) -> Submission:
     loaded = await to_thread.run_sync(read_document, request, bundled)
+    _check_scripts(loaded.pipeline, bundled)
     return Submission(
         pipeline=loaded.pipeline,
         parameters=loaded.parameters,
@@ -123,6 +124,21 @@ async def _load_document(api: "Api", request: FileRequest, bundled: Bundle) -> S
         source=bundled.source,
         secrets=loaded.secrets,
     )
+
+
+def _check_scripts(pipeline: Pipeline, bundled: Bundle) -> None:
+    """Raises InvalidDefinition for a script that is here, but does not go along."""
+    tools = {tool.id: tool for tool in pipeline.tools}
+    for step in pipeline.steps:
+        tool = tools[step.tool_id]
+        path = (PurePosixPath(tool.code.folder) / tool.code.entry).as_posix()
+        if tool.kind == "script" and tool.code.entry and path not in bundled.files:
+            why = bundled.left_out.get(path, "a rule of .gitignore or .treadleignore leaves it out")
+            raise InvalidDefinition(
+                f"the script {tool.code.entry} does not go along with the run: {why}.",
+                where=step.where,
+                hint=f"Put !{path} into .treadleignore.",
+            )
 
 
 async def _load_module(api: "Api", request: FileRequest, bundled: Bundle) -> Submission:
