@@ -45,6 +45,14 @@ def test_parameters_of_every_kind_are_bound_by_name(bench: RuntimeBench) -> None
         (10, 20, 30, (5, 6), 40, {"x": 7})
     )
     assert bench.result(show, arguments={"a": Value(1)}) == repr((1, 2, 3, (), 4, {}))
+    named = {"a": Value(1), "kwargs": Value({"x": 7}), "y": Value(8)}  # as a pipeline file gives it
+    assert bench.result(show, arguments=named) == repr((1, 2, 3, (), 4, {"x": 7, "y": 8}))
+
+
+def test_a_name_that_is_no_parameter_fails_the_call(bench: RuntimeBench) -> None:
+    def show(a: int, /, *args: int) -> int:
+        return a
+
     failure = bench.failure(show, arguments={"a": Value(1), "nope": Value(1)})
     assert "no parameter 'nope'" in failure.message
 
