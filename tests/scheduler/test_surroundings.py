@@ -8,7 +8,7 @@ from scripts import BOOM, DONE
 
 from samples import a_submission
 from treadle.engine.memory import MemoryEngine
-from treadle.errors import NotFound
+from treadle.errors import InvalidParameters, NotFound
 from treadle.interfaces import SystemClock
 from treadle.model.orders import Delayed, Ended, Started
 from treadle.model.records import Environment, Source
@@ -94,6 +94,16 @@ def test_secrets_sealed_with_a_lost_key_fail_their_step_with_the_reason(desk):
             assert await scheduler.wait(again.id, timeout_seconds=20)
         failure = desk.jobs(again.id)["a"].failure
         assert "another key" in failure.message
+        assert "Put the key file back" in failure.hint
+
+    anyio.run(main)
+
+
+def test_a_submission_that_lacks_a_secret_is_refused(desk):
+    async def main():
+        async with desk.scheduler(clock=SystemClock()) as scheduler:
+            with pytest.raises(InvalidParameters, match="The tool work takes a secret 'a/API_KEY'"):
+                await scheduler.submit(replace(with_secret(), secrets={"b/API_KEY": "hunter2"}))
 
     anyio.run(main)
 

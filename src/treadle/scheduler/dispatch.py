@@ -85,8 +85,13 @@ class Dispatcher:
             return self.order(books, job)
         except (TreadleError, LookupError, TypeError, ValueError) as error:
             log.exception("there can be no order for job %s", job.id)
-            message = f"What the ledger holds of this step makes no order: {error}"
-            return Failure(type=FailureType.INTERNAL, message=message, hint="Please report.")
+            words = error.message if isinstance(error, TreadleError) else str(error)
+            hint = error.hint if isinstance(error, TreadleError) else ""
+            return Failure(
+                type=FailureType.INTERNAL,
+                message=f"What the ledger holds of this step makes no order: {words}",
+                hint=hint or "Please report.",
+            )
 
     def _candidates(self, books: Books, room: Capacity, monotonic: float) -> list[Job]:
         """The head of the queue; or, while the head does not fit, the first that do.

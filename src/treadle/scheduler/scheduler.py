@@ -33,7 +33,13 @@ from treadle.scheduler.dispatch import Dispatcher, Site, room_left
 from treadle.scheduler.plan import plan, refuse_impossible
 from treadle.scheduler.recover import hand_back, recover
 from treadle.scheduler.settle import Flight, Flights, Settlement
-from treadle.scheduler.submit import accept_call, accept_retry, accept_run, require_blobs
+from treadle.scheduler.submit import (
+    accept_call,
+    accept_retry,
+    accept_run,
+    require_blobs,
+    require_secrets,
+)
 from treadle.scheduler.timetable import Timetable
 from treadle.scheduler.watch import Change, Watch
 from treadle.storage.logs import LogStore
@@ -257,9 +263,11 @@ class Scheduler:
     async def submit(self, submission: Submission) -> Run:
         """Accept a run; when this returns it survives the death of the process.
 
-        Raises InvalidDefinition, TooLarge, MissingBlob (code or constants not uploaded).
+        Raises InvalidDefinition, InvalidParameters, TooLarge, MissingBlob (code or constants not
+        uploaded).
         """
         pipeline = submission.pipeline
+        require_secrets(pipeline.tools, submission.secrets)
         planned = plan(submission, self._capacity, self.clock.now())
         require_blobs(self.blobs, pipeline.tools, [arguments for _, arguments in planned.jobs])
         sealed = {key: self.site.seal.seal(text) for key, text in submission.secrets.items()}
@@ -270,7 +278,8 @@ class Scheduler:
         return run
 
     async def call(self, tool: Tool, arguments: Arguments, *, priority: int = 0) -> Job:
-        """Accept a job without a run. Raises TooLarge, MissingBlob."""
+        """Accept a job without a run. Raises InvalidParameters, TooLarge, MissingBlob."""
+        require_secrets([tool], ())
         refuse_impossible(tool.name, tool.execution, self._capacity)
         require_blobs(self.blobs, [tool], [arguments])
         job = Job(

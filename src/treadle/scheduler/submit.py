@@ -1,8 +1,8 @@
 """Accepting work: what a submission, a call or a retry writes, inside one transaction."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
-from treadle.errors import Conflict, MissingBlob
+from treadle.errors import Conflict, InvalidParameters, MissingBlob
 from treadle.interfaces import BlobStore, Books
 from treadle.model.bindings import Arguments, Stored, leaves
 from treadle.model.records import Job, Pipeline, Run, Tool
@@ -67,6 +67,16 @@ def accept_retry(books: Books, run_id: str, settlement: Settlement) -> Run:
 
 def _is_full(books: Books, run: Run) -> bool:
     return run.concurrency is not None and books.count_active(run.pipeline) >= run.concurrency
+
+
+def require_secrets(tools: Iterable[Tool], keys: Container[str]) -> None:
+    """Raises InvalidParameters if a tool takes a secret that is not given."""
+    for tool in tools:
+        if lacking := [key for key in tool.secrets.values() if key not in keys]:
+            raise InvalidParameters(
+                f"The tool {tool.name} takes a secret {lacking[0]!r}, which is not given.",
+                hint="Send it with the submission, under `secrets`; a call has none.",
+            )
 
 
 def require_blobs(blobs: BlobStore, tools: Iterable[Tool], arguments: Iterable[Arguments]) -> None:
