@@ -154,6 +154,26 @@ def test_a_snapshot_cannot_lead_out_of_its_folder(http, path):
     assert "leads out" in problem_of(answer, 400)["detail"]
 
 
+@pytest.mark.parametrize(
+    ("files", "links", "says"),
+    [
+        (["a/./b"], [], "expected names"),
+        (["a//b"], [], "expected names"),
+        (["a/"], [], "expected names"),
+        (["a", "a/b/c"], [], "'a' is a file and a folder"),
+        (["a/b/c"], ["a/b"], "'a/b' is a file and a folder"),
+        (["a"], ["a"], "'a' is a file and a link"),
+    ],
+)
+def test_a_snapshot_that_cannot_be_laid_out_is_refused(http, stored, files, links, says):
+    digest = stored(b"")
+    told = {
+        "files": {path: [digest, 0, 0o644] for path in files},
+        "links": {path: ["/etc/hostname", 1, 1] for path in links},
+    }
+    assert says in problem_of(http.post("/snapshots", json=told), 400)["detail"]
+
+
 def test_a_call_is_a_job_without_a_run(http):
     body = {"tool": to_wire(STEP), "arguments": {"x": bindings.to_wire(bindings.Value(9))}}
     answer = http.post("/calls", json=body)

@@ -1,6 +1,7 @@
 """Bundles of code, put together from blobs that are there already."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from anyio import to_thread
@@ -34,6 +35,7 @@ async def post_snapshot(request: Request) -> Response:
     scheduler_of(request)
     body = await json_body(request, ("files", "links"))
     files, links = _checked_files(body.get("files")), _checked_links(body.get("links", {}))
+    _check_places([*files, *links])
     told = {"files": files, "links": links} if links else {"files": files}
     house = house_of(request)
     digests = [entry[0] for entry in files.values()]
@@ -76,3 +78,20 @@ def _checked_links(links: Any) -> dict[str, list[Any]]:
 def _check_path(path: str, where: str) -> None:
     if not is_inside(path):
         raise InvalidRequest(f"{where}: {path!r} leads out of the bundle.")
+    if not {"", "."}.isdisjoint(path.split("/")):
+        raise InvalidRequest(f"{where}: {path!r}: expected names with one / between them.")
+
+
+def _check_places(paths: Iterable[str]) -> None:
+    taken: set[str] = set()
+    folders: set[str] = set()
+    for path in paths:
+        if path in taken:
+            raise InvalidRequest(f"{path!r} is a file and a link.")
+        taken.add(path)
+        folder = path.rpartition("/")[0]
+        while folder and folder not in folders:
+            folders.add(folder)
+            folder = folder.rpartition("/")[0]
+    if both := taken & folders:
+        raise InvalidRequest(f"{min(both)!r} is a file and a folder.")
