@@ -214,3 +214,25 @@ def test_a_module_in_a_folder_without_init_is_bundled_with_that_folder(tmp_path,
     module = importlib.import_module("flows_of_mine.one")
     (bundle,) = module.p.trace().bundles
     assert list(bundle.files) == ["flows_of_mine/one.py"]
+
+
+def test_scripts_and_requirements_that_the_modules_name_go_along(write: Write) -> None:
+    # Given a pipeline in no project, beside other files
+    file = write(
+        "pipeline.py",
+        "import treadle, more\n"
+        "load = treadle.script('steps/load.sh')\n"
+        "both = {'requirements': ['-r base.txt', 'six']}\n"
+        "treadle.script('../out.sh'), treadle.script('no.sh'), treadle.script(__name__)\n",
+    )
+    write("more.py", "from treadle import tool\n@tool(environment='conda.yml')\ndef f(): ...\n")
+    write("steps/load.sh", "echo").chmod(0o755)
+    write("base.txt", "six\n-c limits.txt\n-r base.txt\n")
+    for name in ("limits.txt", "conda.yml", "other.sh", "data.csv"):
+        write(name, "")
+    # When it is bundled
+    bundled = bundle(file)
+    # Then those that it names are in, with what they include, and no others
+    expected = ["base.txt", "conda.yml", "limits.txt", "more.py", "pipeline.py", "steps/load.sh"]
+    assert list(bundled.files) == expected
+    assert bundled.files["steps/load.sh"].mode & 0o100

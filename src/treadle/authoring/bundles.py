@@ -13,7 +13,7 @@ from pathlib import Path
 
 from blake3 import blake3
 
-from treadle.authoring import beside, index, limits, places, projects
+from treadle.authoring import beside, index, limits, named, places, projects
 from treadle.authoring.contents import digest_of
 from treadle.authoring.git import GitFacts, GitStatus, repository_of
 from treadle.authoring.projects import Found, Project, mode_of, unreadable
@@ -221,11 +221,13 @@ def _bundled(project: Project, found: Found) -> BundledFile | None:
 
 
 def bundle_of(root: Path, *, module: str = "", package: str = "", file: Path) -> Bundle:
-    """The modules of the folder that imports start from, for a file in no project.
+    """The modules of the folder that imports start from, for a file in no project, and the files
+    that they name as scripts or requirements.
 
     package: a folder there that counts as one whether or not it has an __init__.py.
     """
-    paths = sorted(beside.modules(root, package))
+    modules = beside.modules(root, package)
+    paths = sorted({*modules, *named.files(root, modules)})
     files = {str(path.relative_to(root)): _module(path) for path in paths}
     limits.check_size(root, [(each.size_bytes, name) for name, each in files.items()])
     manifest = manifest_of(files, {})

@@ -70,7 +70,8 @@ def script(path: str, /, **options: Unpack[ScriptOptions]) -> ScriptTool:
 
     path: relative to the file of this call. args: texts, in which `${inputs.NAME}` and
     `${outputs.NAME}` stand for files, `${parameters.NAME}` for values. outputs: names, or name ->
-    file name. name, env, environment, and resources as for @tool.
+    file name. name, env, environment, and resources as for @tool. Called in a pipeline, it takes
+    results of steps as inputs and other values as parameters: `load(rows=3, table=table)`.
     Raises InvalidDefinition where there is no such file.
     """
     file, where = _caller(), places.of_call()
@@ -95,8 +96,8 @@ def _absent(path: str, file: str, where: str, why: str = "is not beside") -> Inv
         where=where,
         hint=""
         if path.endswith(".py")
-        else "By themselves only Python files go along: put a treadle.toml into the project's "
-        "folder, and all of it does.",
+        else "Without a project, only files that are named as they stand go along: put a "
+        "treadle.toml into the project's folder, and all of it does.",
     )
 
 
