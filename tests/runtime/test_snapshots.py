@@ -239,3 +239,17 @@ def test_a_read_only_tree_is_removed_by_anybody(bench: Bench, tmp_path: Path) ->
     subprocess.run([sys.executable, "-c", script, folder.parent, folder.name], check=True)
 
     assert not folder.exists()
+
+
+def test_a_snapshot_that_is_taken_away_while_it_is_looked_at_is_made_anew(bench: Bench) -> None:
+    # Given a process that has found the folder, and another that removes it then
+    digest = bench.put(FILES)
+    folder = bench.lay_out(digest)
+    layout = snapshots._layouts[str(folder)]
+    remove_tree(folder)
+    # When the first looks for damage, and repairs it
+    assert set(layout.damage(str(folder))) >= set(FILES)
+    snapshots._repair(str(folder), layout, bench.blobs)
+    # Then
+    assert contents(folder) == FILES
+    assert layout.damage(str(folder)) == []

@@ -58,7 +58,7 @@ class Layout:
             if _read_link(f"{folder}/{name}") != target
         ]  # fmt: skip
         folders = [name for name in self.folders if name and _is_touched(f"{folder}/{name}")]
-        top = [] if self._entries[""] >= set(os.listdir(folder)) else [""]
+        top = [] if self._entries[""] >= _names_in(folder) else [""]
         return [*files, *links, *folders, *top]
 
     def _is_changed(self, path: str, name: str) -> bool:
@@ -91,6 +91,13 @@ def _by_folder(names: Iterable[str]) -> dict[str, set[str]]:
 def _split(name: str) -> tuple[str, str]:
     folder, _, entry = name.rpartition("/")
     return folder, entry
+
+
+def _names_in(folder: str) -> set[str]:
+    try:
+        return set(os.listdir(folder))
+    except FileNotFoundError:  # taken away a moment ago
+        return set()
 
 
 def _is_touched(path: str) -> bool:
