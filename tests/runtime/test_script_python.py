@@ -1,5 +1,6 @@
 """Python scripts: run as if alone, in a fork of the slot."""
 
+import errno
 import os
 import signal
 import sys
@@ -161,3 +162,25 @@ if __name__ == "__main__":
         ("metric", "child", 1.0, None), ("metric", "child", 1.0, None),
         ("metric", "other", 2.0, None),
     ]  # fmt: skip
+
+
+def test_a_script_for_which_there_is_no_process_leaves_no_descriptor_open(
+    scripts: ScriptBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    before = os.listdir("/proc/self/fd")
+    failure = scripts.failure("pass")
+    assert "Resource temporarily unavailable" in failure.message
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.parametrize("kind", ["outputs", "inputs", "parameters"])
+def test_a_variable_of_something_that_no_pipeline_names_says_where_to_name_it(
+    scripts: ScriptBench, kind: str
+) -> None:
+    word = {"outputs": "OUTPUT", "inputs": "INPUT", "parameters": "PARAM"}[kind]
+    failure = scripts.failure(f"import os; os.environ['TREADLE_{word}_MODEL']")
+    assert failure.hint == f"Name it under the step's `{kind}`."

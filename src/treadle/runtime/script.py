@@ -182,6 +182,14 @@ def _failure(end: child.End, place: _Place, facts: Path) -> Failure:
     )
 
 
+#: Variables that a step has only if its pipeline names what they stand for.
+_UNDECLARED = {
+    "KeyError: 'TREADLE_OUTPUT_": "Name it under the step's `outputs`.",
+    "KeyError: 'TREADLE_INPUT_": "Name it under the step's `inputs`.",
+    "KeyError: 'TREADLE_PARAM_": "Name it under the step's `parameters`.",
+}
+
+
 def _hint_for(found: dict[str, str], place: _Place) -> str:
     if found.get("module"):
         return hint_for_module(found["module"])
@@ -190,7 +198,7 @@ def _hint_for(found: dict[str, str], place: _Place) -> str:
         return _WRITE_ELSEWHERE
     if found.get("errno") == str(errno.ENOSPC):
         return "The disk the code writes to is full: make room, then retry."
-    return ""
+    return next((h for begin, h in _UNDECLARED.items() if found["message"].startswith(begin)), "")
 
 
 def _is_in(path: str, folder: str) -> bool:
