@@ -154,6 +154,12 @@ def test_a_snapshot_cannot_lead_out_of_its_folder(http, path):
     assert "leads out" in problem_of(answer, 400)["detail"]
 
 
+def test_one_body_holds_so_many_blobs_and_no_more(http):
+    assert len(http.post("/blobs", content=bytes(8 * 10)).json()["digests"]) == 10
+    answer = http.post("/blobs", content=bytes(8 * 10_001))
+    assert "more than 10,000 blobs" in problem_of(answer, 413)["detail"]
+
+
 @pytest.mark.parametrize(
     ("files", "links", "says"),
     [

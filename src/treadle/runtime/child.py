@@ -69,7 +69,12 @@ def _started(become: Become, folder: str) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     said, tell = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        os.close(said)
+        os.close(tell)
+        raise
     if pid == 0:
         _become(become, folder, tell)
     os.close(tell)

@@ -11,10 +11,11 @@ from starlette.responses import Response, StreamingResponse
 from treadle.api.http.asked import json_body
 from treadle.api.http.encode import json_response
 from treadle.api.http.state import house_of
-from treadle.errors import InvalidRequest
+from treadle.errors import InvalidRequest, TooLarge
 from treadle.interfaces import BlobStore
 
 PIECE_BYTES = 1024 * 1024
+MOST_BLOBS = 10_000  #: in one body; the answer names each
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -59,6 +60,10 @@ async def post_blobs(request: Request) -> Response:
 
     async for piece in _pieces(request):
         parts, rest = _parts(rest + piece)
+        if len(digests) + len(parts) > MOST_BLOBS:
+            raise TooLarge(
+                f"The body holds more than {MOST_BLOBS:,} blobs.", hint="Send them in several."
+            )
         digests += await to_thread.run_sync(put_all, parts)
     if rest:
         raise InvalidRequest("The body ends in the middle of a blob.", hint="Send it again.")
