@@ -148,3 +148,17 @@ def test_a_folder_without_treadle_yaml_offers_pipeline_files_before_python(tread
     said = treadle.all("run", code=2).stderr
     assert "There is no treadle.yaml" in said
     assert "Name a file, for instance wine.yaml, " in said
+
+
+def test_a_path_with_dots_belongs_to_the_project_it_leads_to(treadle):
+    # Given a project, and a folder in none beside it
+    (treadle.folder / "one").mkdir()
+    (treadle.folder / "two").mkdir()
+    (treadle.folder / "one" / "treadle.toml").touch()
+    (treadle.folder / "two" / "hello.sh").write_text("echo hello\n")
+    (treadle.folder / "two" / "treadle.yaml").write_text("steps: {a: {script: hello.sh}}\n")
+    # When the other is named through the project
+    said = treadle("run", "one/../two")
+    # Then it runs, and is valid
+    assert "a | hello" in said
+    treadle("validate", "one/../two/treadle.yaml")

@@ -7,6 +7,7 @@ modules beside it, or the folder of a pipeline file.
 
 import importlib.machinery
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,7 @@ def bundle(file: Path) -> Bundle:
     Raises InvalidDefinition if it is neither or something cannot be read, TooLarge if there is too
     much, Conflict if a file goes on changing meanwhile.
     """
-    file = file.expanduser().absolute()
+    file = Path(os.path.abspath(file.expanduser()))
     if not file.is_file():
         raise InvalidDefinition(f"there is no file {places.shown(str(file))}.")
     if file.suffix.lower() in DOCUMENTS:

@@ -1,6 +1,7 @@
 """Where the user's code stands: "file:line" of a call or definition, and the project's folder."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -68,18 +69,18 @@ def shown(filename: str) -> str:
 
 @functools.cache
 def _relative(filename: str) -> str:
-    path = Path(filename).absolute()
+    path = Path(os.path.abspath(filename))
     return str(path.relative_to(project_dir(path)))
 
 
 def project_dir(file: Path) -> Path:
     """The nearest folder above with a project's mark; without one, the file's own folder."""
-    return marked_folder(file) or file.absolute().parent
+    return marked_folder(file) or Path(os.path.abspath(file)).parent
 
 
 def marked_folder(file: Path) -> Path | None:
     """The nearest folder above with a project's mark, if there is one."""
-    for folder in file.absolute().parents:
+    for folder in Path(os.path.abspath(file)).parents:
         if any((folder / mark).exists() for mark in PROJECT_MARKS):
             return folder
     return None

@@ -77,7 +77,7 @@ def _is_document(path: Path) -> bool:
 def _of_document(path: Path, texts: Mapping[str, str]) -> Verdict:
     from treadle.formats import native  # noqa: PLC0415 - yaml: only for such files
 
-    checked = native.check(native.Place(file=path.absolute()), texts)
+    checked = native.check(native.Place(file=Path(os.path.abspath(path))), texts)
     loaded = checked.loaded
     return Verdict(
         file=str(path),
@@ -185,7 +185,7 @@ def export(
     if _is_document(path):
         if pipeline or texts:
             raise InvalidRequest("A pipeline file is written as it stands, without parameters.")
-        made = conversion.of_file(path.absolute(), form)
+        made = conversion.of_file(Path(os.path.abspath(path)), form)
     else:
         made = _of_submission(path, pipeline, texts, form, data_dir=data_dir, slots=slots)
     if file is not None and file.exists():

@@ -6,6 +6,7 @@ it is read here.
 
 import base64
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -76,7 +77,7 @@ def read_document(request: FileRequest, bundled: "Bundle | None" = None) -> "Loa
             f"{request.path} is a pipeline file: it holds one pipeline, which needs no name.",
             hint=f"Leave :{request.pipeline} out.",
         )
-    file = request.path.expanduser().absolute()
+    file = Path(os.path.abspath(request.path.expanduser()))
     place = native.Place(file=file)
     if bundled is not None:
         place = native.Place(

@@ -19,6 +19,7 @@ MARKS = ("treadle.toml", "pyproject.toml", ".git")  #: of a project's top folder
 
 def root_of(folder: Path) -> Path:
     """The nearest folder with a project's mark; without one, the folder itself."""
+    folder = Path(os.path.abspath(folder))
     for each in (folder, *folder.parents):
         if any((each / mark).exists() for mark in MARKS):
             return each
