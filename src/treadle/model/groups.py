@@ -4,8 +4,8 @@ Pure: records go in, a comparison comes out. Everything that shows groups builds
 """
 
 import math
+import os
 import re
-import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -164,7 +164,7 @@ def new_name(pipeline: str, at: datetime, taken: Collection[str] = ()) -> str:
     """A readable name of its own: `wine-quality-20261121-1a2b`."""
     stem = re.sub(r"[^\w.+-]+", "-", pipeline).strip("-.+")[:60] or "sweep"
     while True:
-        name = f"{stem}-{at:%Y%m%d}-{secrets.token_hex(2)}"
+        name = f"{stem}-{at:%Y%m%d}-{os.urandom(2).hex()}"
         if name not in taken:
             return name
 

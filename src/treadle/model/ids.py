@@ -5,7 +5,7 @@ Ten characters of milliseconds since 1970 and eight of chance, in Crockford's ba
 when the clock is set back.
 """
 
-import secrets
+import os
 import threading
 import time
 
@@ -19,10 +19,10 @@ def new_id(kind: str, *, now_ms: int | None = None) -> str:
     """Return a new id such as `job_...`; kind is a short lower-case word."""
     global _last
     fresh = (now_ms if now_ms is not None else time.time_ns() // 1_000_000) << _CHANCE_BITS
-    fresh |= secrets.randbits(_CHANCE_BITS)
+    fresh |= int.from_bytes(os.urandom(_CHANCE_BITS // 8))
     with _lock:
         if fresh <= _last:  # same millisecond, or the clock was set back
-            fresh = _last + 1 + secrets.randbits(16)
+            fresh = _last + 1 + int.from_bytes(os.urandom(2))
         _last = fresh
     return f"{kind}_{_base32(fresh, 18)}"
 

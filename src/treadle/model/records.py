@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -100,6 +99,8 @@ OWN_ENVIRONMENT = Environment()  #: the engine's
 def _environment_key(environment: Environment) -> str:
     if environment == OWN_ENVIRONMENT:
         return ""
+    import hashlib  # noqa: PLC0415 - with OpenSSL it is 5 MB that no slot needs
+
     text = json.dumps(dataclasses.astuple(environment))
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
