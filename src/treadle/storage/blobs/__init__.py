@@ -7,7 +7,16 @@ from treadle.storage.blobs.local import LocalBlobs
 from treadle.storage.blobs.memory import MemoryBlobs
 from treadle.storage.blobs.values import load_value, open_ref, store_encoded, store_value
 
-__all__ = ["BlobStore", "LocalBlobs", "MemoryBlobs", "load_value", "open_blobs", "open_ref", "store_encoded", "store_value"]
+__all__ = [
+    "BlobStore",
+    "LocalBlobs",
+    "MemoryBlobs",
+    "load_value",
+    "open_blobs",
+    "open_ref",
+    "store_encoded",
+    "store_value",
+]
 
 
 def open_blobs(address: str, *, fsync: bool = False) -> BlobStore:
