@@ -12,6 +12,8 @@ from pathlib import Path
 import treadle
 from treadle import pipeline, tool
 
+SCRIPTS = 20  #: of the steps of each run
+
 
 @tool(retries=20, backoff=0.01, retry_on=("crashed",))
 def small(effects: str, name: str, n: int) -> int:
@@ -32,9 +34,14 @@ def add(numbers: list) -> int:
     return sum(numbers)
 
 
+traced = treadle.script("traced.py", retries=20, backoff=0.01, retry_on=("crashed",))
+
+
 @pipeline
 def stream(effects: str, name: str, steps: int):
-    return add([small(effects, name, n) for n in range(steps - 1)])
+    for n in range(steps, steps + SCRIPTS):
+        traced(effects=effects, name=name, n=n)
+    return add([small(effects, name, n) for n in range(steps - SCRIPTS - 1)])
 
 
 def main() -> None:
