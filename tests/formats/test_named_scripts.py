@@ -1,6 +1,7 @@
 """Scripts and modules that a pipeline file names: parsed, and kept inside the project."""
 
 import os
+import sys
 from pathlib import Path
 
 from formats.projects import Folder
@@ -29,6 +30,17 @@ def test_a_module_with_a_syntax_error_is_shown_with_its_line(folder: Folder) -> 
     assert folder.refusal("steps: {a: {function: 'prepare:split'}}").startswith(
         "prepare.py:1:11: SyntaxError: "
     )
+
+
+def test_a_function_in_a_python_of_its_own_may_have_newer_syntax(folder: Folder) -> None:
+    folder.write("prepare.py", "type Pair = tuple[int, int]\ndef split():\n    pass\n")
+    folder.write(
+        "flow.yaml", "steps: {a: {function: 'prepare:split', environment: {python: '3.99'}}}"
+    )
+    if sys.version_info < (3, 12):
+        (warning,) = native.check(folder.place()).warnings
+        assert "prepare.py:1:6: SyntaxError" in str(warning)
+    assert native.check(folder.place()).problems == ()
 
 
 def test_python_in_the_encoding_that_it_declares_is_fine(folder: Folder) -> None:

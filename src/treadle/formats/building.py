@@ -178,10 +178,11 @@ class Builder:
 
     def _check_syntax(self, draft: Draft, environment: Environment) -> None:
         """Another Python may well read what ours cannot."""
-        error = self._project.unreadable.get(draft.entry)
-        if error is None or draft.is_function:
+        name = draft.entry.partition(":")[0] if draft.is_function else draft.entry
+        error = self._project.unreadable.get(name)
+        if error is None:
             return
-        path = (*draft.path, "script")
+        path = (*draft.path, "function" if draft.is_function else "script")
         if environment.interpreter or environment.python or environment.conda:
             hint = "The step has a Python of its own, which may read it."
             self._problems.warn(path, f"{error.where}: {error.message}.", hint)

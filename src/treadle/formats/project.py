@@ -42,7 +42,7 @@ class Located:
 class Project:
     """The folder of a pipeline file, within its project. Every file is looked at once.
 
-    shown: the folder as messages show it. unreadable: script -> why it is no Python of ours.
+    shown: the folder as messages show it. unreadable: script or module -> why it is no Python of ours.
     """
 
     def __init__(self, folder: Path, root: Path, shown: PurePosixPath) -> None:
@@ -137,7 +137,7 @@ class Project:
             hint=nearest(path.name, self._modules_in(path.parent)),
         )
 
-    def _read_module(self, name: str, file: Path) -> Module:
+    def _read_module(self, name: str, file: Path) -> Module | Located:
         shown = self._shown / file.relative_to(self.folder)
         if not self._is_inside(file):
             raise InvalidDefinition(
@@ -148,7 +148,8 @@ class Project:
             data = file.read_bytes()
             return Module(name=name, data=data, tree=parsed(data), shown=str(shown))
         except SyntaxError as error:
-            raise _syntax_error(error, shown) from None
+            self.unreadable[name] = _syntax_error(error, shown)
+            return Located(source=_hash(data))
         except (OSError, ValueError, RecursionError, MemoryError) as error:
             raise InvalidDefinition(f"module {name!r} cannot be read: {error}.") from None
 
