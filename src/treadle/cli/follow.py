@@ -1,6 +1,5 @@
 """Follow a run to its end: messages in, the view kept up to date, requests to stop obeyed."""
 
-import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -148,8 +147,12 @@ class _Following:
         """In a thread: the owner may be busy, and the view goes on."""
 
         def ask() -> None:
-            with contextlib.suppress(Conflict, Unavailable):  # it has ended, or the stream tells
+            try:
                 self._door.abort(run.id)
+            except Conflict:
+                return  # it has ended
+            except Unavailable as error:
+                self._inbox.send(Notice(f"cannot abort: {error.message}"))
 
         threading.Thread(target=ask, name="treadle-abort", daemon=True).start()
 

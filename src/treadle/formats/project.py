@@ -42,7 +42,8 @@ class Located:
 class Project:
     """The folder of a pipeline file, within its project. Every file is looked at once.
 
-    shown: the folder as messages show it. unreadable: script or module -> why it is no Python of ours.
+    shown: the folder as messages show it. unreadable: script or module -> why our Python cannot
+    read it.
     """
 
     def __init__(self, folder: Path, root: Path, shown: PurePosixPath) -> None:

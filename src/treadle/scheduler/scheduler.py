@@ -7,6 +7,7 @@ sent and followers told.
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,7 @@ from treadle.storage.logs import LogStore
 
 T = TypeVar("T")
 FULL_DISK_PAUSE_SECONDS = 1.0
+TOLD_EVERY = 60  #: tries
 LOCKED_PATIENCE_SECONDS = 60.0  #: with another program that locks the ledger
 CALLS_KEPT = timedelta(hours=24)  #: jobs without a run, and what they put out
 FORGET_SECONDS = 3600.0
@@ -164,14 +166,18 @@ class Scheduler:
     async def _patiently(self, write: Callable[[], Awaitable[T]]) -> T:
         """Again while the disk is full, and for some time while somebody locks the ledger."""
         give_up = self.clock.monotonic() + LOCKED_PATIENCE_SECONDS
-        while True:
+        for tries in itertools.count():
             try:
                 return await write()
             except Unavailable as error:
                 if not isinstance(error, StorageFull) and self.clock.monotonic() > give_up:
                     raise
-                log.error("cannot record what happened, will try again: %s", error)
+                if tries % TOLD_EVERY == 0:
+                    log.error(
+                        "cannot record what happened, and tries again until it can: %s", error
+                    )
             await anyio.sleep(FULL_DISK_PAUSE_SECONDS)
+        raise AssertionError("it tries for ever")
 
     def _decide(self, books: Books, notes: Sequence[Note]) -> Turn:
         settlement = self._settlement(books)

@@ -234,7 +234,7 @@ class Checkpoints:
                     db.execute("PRAGMA wal_checkpoint(PASSIVE)")  # so that little is left
                     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             except sqlite3.Error as error:  # a full disk: commits will say so; try again later
-                log.warning("checkpoint of %s failed: %s", self._path, error)
+                log.info("checkpoint of %s failed: %s", self._path, error)
         db.close()
 
     def stop(self) -> None:
