@@ -25,10 +25,14 @@ _RETIRE_SECONDS = 2.0  #: for a slot no longer needed to put its things away
 
 
 def key_of(order: Order) -> Key:
-    """What a slot may serve: scripts it never runs itself, so that any slot serves any of them."""
+    """What a slot may serve: scripts it never runs itself, so that any slot serves any of them.
+
+    Imports start in the code's folder: another folder may have other modules of the same names.
+    """
     if order.kind in ("script", builds.KIND):
         return order.kind, "", order.execution.cpus
-    return order.environment.key, order.code.digest, order.execution.cpus
+    code = f"{order.code.digest}/{order.code.folder}"
+    return order.environment.key, code, order.execution.cpus
 
 
 class Slots:

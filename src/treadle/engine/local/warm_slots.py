@@ -4,7 +4,7 @@ from collections import OrderedDict
 from typing import Generic, TypeVar
 
 S = TypeVar("S")
-Key = tuple[str, str, float]  #: (environment or kind, code digest, cpus): what a slot may serve
+Key = tuple[str, str, float]  #: (environment or kind, code, cpus): what a slot may serve
 
 
 class WarmSlots(Generic[S]):
