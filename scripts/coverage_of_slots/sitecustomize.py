@@ -3,6 +3,8 @@
 A slot that is no longer needed is killed, and would take with it what coverage knows of it.
 """
 
+from __future__ import annotations  # scripts of other Pythons, from 3.8, come by here too
+
 import importlib.util
 import sys
 from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ import typer
 
 from treadle.cli import printing
 from treadle.cli.door import opened, settings_from
-from treadle.cli.options import DataDir, Json, Slots
+from treadle.cli.options import DataDir, Json, Param, Slots, Target
 from treadle.cli.run import find_target, given_pairs
 from treadle.errors import Conflict, InvalidDefinition, InvalidRequest, Unavailable
 from treadle.model.records import Submission
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from treadle.formats.problems import Problem
 
 FORMS = ("yaml", "json", "python")
-Param = Annotated[
-    list[str] | None,
-    typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter, as for run."),
-]
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
@@ -152,9 +148,7 @@ def schema(file: Into = None) -> None:
 
 
 def export(
-    target: Annotated[
-        str, typer.Argument(metavar="FILE[:PIPELINE]", show_default="treadle.yaml")
-    ] = ".",
+    target: Target = ".",
     to: Annotated[
         str | None,
         typer.Option(

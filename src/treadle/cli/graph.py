@@ -10,7 +10,7 @@ from rich.text import Text
 
 from treadle.cli import printing
 from treadle.cli.door import Snapshot, opened, settings_from
-from treadle.cli.options import DataDir, Json, Slots
+from treadle.cli.options import DataDir, Json, Param, Slots, Target
 from treadle.cli.run import find_target, given_pairs
 from treadle.errors import InvalidRequest, Unavailable
 from treadle.model.pictures import dot, mermaid, svg, text
@@ -59,18 +59,8 @@ class Form:
 
 
 def graph(  # noqa: PLR0913 - one for each option of the command
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE[:PIPELINE]",
-            help="A pipeline file (YAML, JSON), or a Python file with a pipeline in it.",
-            show_default="treadle.yaml",
-        ),
-    ] = ".",
-    param: Annotated[
-        list[str] | None,
-        typer.Option("--param", "-p", metavar="KEY=VALUE", help="A parameter, as for run."),
-    ] = None,
+    target: Target = ".",
+    param: Param = None,
     as_text: AsText = False,
     as_mermaid: AsMermaid = False,
     as_dot: AsDot = False,

@@ -8,6 +8,20 @@ import typer
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="A run's id, its unique beginning, or @last.")
 ]
+Target = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE[:PIPELINE]",
+        help="A pipeline file (YAML, JSON), or a Python file with a pipeline in it.",
+        show_default="treadle.yaml",
+    ),
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param", "-p", metavar="KEY=VALUE", help="A parameter; what is no text is JSON."
+    ),
+]
 OneRun = Annotated[
     str | None,
     typer.Argument(metavar="ID", help="A run's id, its unique beginning, or @last."),

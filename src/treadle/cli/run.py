@@ -11,7 +11,18 @@ from treadle.cli.door import Door, opened, settings_from
 from treadle.cli.follow import Outcome, follow, show, view_for
 from treadle.cli.inbox import Begin
 from treadle.cli.linger import linger
-from treadle.cli.options import Best, DataDir, Detach, Json, OneGroup, OneRun, Quiet, Slots
+from treadle.cli.options import (
+    Best,
+    DataDir,
+    Detach,
+    Json,
+    OneGroup,
+    OneRun,
+    Param,
+    Quiet,
+    Slots,
+    Target,
+)
 from treadle.cli.sweep import Showing, Sweep, one_of, retry_group, run_sweep
 from treadle.errors import Conflict, InvalidRequest, NotFound
 from treadle.model.graph import nearest
@@ -25,20 +36,8 @@ _RUNNABLE = ("*.yaml", "*.yml", "*.py")  #: what else may be a pipeline, likely 
 
 
 def run(  # noqa: PLR0913 - one for each option of the command
-    target: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE[:PIPELINE]",
-            help="A pipeline file (YAML, JSON), or a Python file with a pipeline in it.",
-            show_default="treadle.yaml",
-        ),
-    ] = ".",
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--param", "-p", metavar="KEY=VALUE", help="A parameter; what is no text is JSON."
-        ),
-    ] = None,
+    target: Target = ".",
+    param: Param = None,
     sweep: Annotated[
         bool,
         typer.Option(
