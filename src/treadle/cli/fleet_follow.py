@@ -1,7 +1,6 @@
 """Follow a group of runs to its end: one thread begins and asks, the main thread draws."""
 
 import contextlib
-import queue
 import threading
 import time
 from collections.abc import Callable, Generator
@@ -13,7 +12,7 @@ from treadle.cli.door import Door
 from treadle.cli.fleet import Fleet
 from treadle.cli.fleet_views import FleetView
 from treadle.cli.follow import TICK_SECONDS, UNBEGUN_PATIENCE_SECONDS, show
-from treadle.cli.inbox import Finished, Notice
+from treadle.cli.reading import Finished, Notice, Reading
 from treadle.cli.signals import Request, Signals
 from treadle.errors import Conflict, NotFound, TreadleError, Unavailable
 from treadle.model.groups import Measured
@@ -89,26 +88,15 @@ def follow_all(door: Door, begin: BeginAll, view: FleetView) -> FleetOutcome:
     return following.outcome
 
 
-class _Reader:
+class _Reader(Reading[Message]):
     """The thread's side. silent: nobody looks at what happens in between."""
 
     def __init__(self, door: Door, begin: BeginAll, *, silent: bool) -> None:
-        self._door, self._begin, self._silent = door, begin, silent
-        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        super().__init__(door)
+        self._begin, self._silent = begin, silent
         self._fleet = Fleet("")
         self._stopping = threading.Event()
         self._look_after = 0.0
-        self.send: Callable[[Message], None] = self._messages.put
-
-    def start(self) -> None:
-        self._door.on_notice(lambda text: self.send(Notice(text)))
-        threading.Thread(target=self._read, name="treadle-follow", daemon=True).start()
-
-    def get(self, timeout_seconds: float) -> Message | None:
-        try:
-            return self._messages.get(timeout=timeout_seconds)
-        except queue.Empty:
-            return None
 
     def stop(self) -> None:
         """Begin no more, and abort what was begun; in a thread, for the owner may be busy."""
@@ -122,16 +110,12 @@ class _Reader:
                     self._door.abort(run.id)
 
     def _read(self) -> None:
-        try:
-            self._begin_all()
-            if self._stopping.is_set():
-                self._abort_all()  # what was begun while the others were being aborted
-            if self._silent:
-                self._wait()
-            self._look_until_over()
-            self.send(Finished())
-        except BaseException as error:  # noqa: BLE001 - the main thread decides what it means
-            self.send(Finished(error))
+        self._begin_all()
+        if self._stopping.is_set():
+            self._abort_all()  # what was begun while the others were being aborted
+        if self._silent:
+            self._wait()
+        self._look_until_over()
 
     def _begin_all(self) -> None:
         with contextlib.closing(self._begin(self._door)) as begun:

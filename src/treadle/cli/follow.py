@@ -9,8 +9,9 @@ from typing import Any
 from treadle.cli import printing
 from treadle.cli.board import Board
 from treadle.cli.door import Door, Snapshot
-from treadle.cli.inbox import Begin, Finished, Inbox, Measured, Message, Notice, Printed
+from treadle.cli.inbox import Begin, Inbox, Measured, Message, Printed
 from treadle.cli.live import LiveView
+from treadle.cli.reading import Finished, Notice
 from treadle.cli.signals import Request, Signals, silence
 from treadle.cli.views import PlainView, QuietView, View
 from treadle.errors import Conflict, Unavailable

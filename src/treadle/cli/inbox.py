@@ -1,13 +1,12 @@
 """What arrives while a run is followed: a thread reads from the owner, the main thread draws."""
 
-import queue
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from treadle.cli.door import Door, Snapshot
 from treadle.cli.lines import Lines
+from treadle.cli.reading import Finished, Notice, Reading
 from treadle.cli.signals import Request
 from treadle.model.records import Event, Metric, Run
 
@@ -30,51 +29,20 @@ class Measured:
     metrics: list[Metric]
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something about the following itself: the owner went away, this process takes over."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """Nothing more will come. error: why, if the run has not ended."""
-
-    error: BaseException | None = None
-
-
 Message = Run | Snapshot | Event | Printed | Measured | Notice | Finished | Request
 Begin = Callable[[Door], Run]  #: submit, or find, the run to follow
 
 
-class Inbox:
-    """One stream of messages about one run; `send` may be called from a signal handler.
-
-    silent: only its beginning and its end.
-    """
+class Inbox(Reading[Message]):
+    """One stream of messages about one run. silent: only its beginning and its end."""
 
     def __init__(self, door: Door, begin: Begin, *, silent: bool = False) -> None:
-        self._door = door
+        super().__init__(door)
         self._begin = begin
         self._silent = silent
-        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._lines: dict[str, Lines] = {}  # by job id, while it may print
         self._unread: dict[str, int | None] = {}  # job id -> ended attempt not looked at, or None
         self._since: datetime | None = None  # when we began to hear of output
-        self.send: Callable[[Message], None] = self._messages.put
-
-    def start(self) -> None:
-        """Begin the run and read from now on."""
-        self._door.on_notice(lambda text: self.send(Notice(text)))
-        threading.Thread(target=self._read, name="treadle-follow", daemon=True).start()
-
-    def get(self, timeout_seconds: float) -> Message | None:
-        """The next message, or None when none came in time."""
-        try:
-            return self._messages.get(timeout=timeout_seconds)
-        except queue.Empty:
-            return None
 
     def messages(self) -> Iterator[Message]:
         """All messages, in the caller's thread; for when nothing else is to be waited for."""
@@ -88,16 +56,12 @@ class Inbox:
             yield message
 
     def _read(self) -> None:
-        try:
-            run = self._begin(self._door)
-            self.send(run)
-            if self._silent:  # events cost the owner, and nobody looks
-                self._door.wait(run.id)
-            else:
-                self._read_events(run)
-            self.send(Finished())
-        except BaseException as error:  # noqa: BLE001 - the main thread decides what it means
-            self.send(Finished(error))
+        run = self._begin(self._door)
+        self.send(run)
+        if self._silent:  # events cost the owner, and nobody looks
+            self._door.wait(run.id)
+        else:
+            self._read_events(run)
 
     def _read_events(self, run: Run) -> None:
         self.send(self._door.snapshot(run.id))

@@ -9,9 +9,10 @@ import typer
 
 from treadle.cli import printing
 from treadle.cli.door import Door, Snapshot, opened, settings_from, step_of
-from treadle.cli.inbox import Inbox, Notice, Printed
+from treadle.cli.inbox import Inbox, Printed
 from treadle.cli.linger import tell_of_standing
 from treadle.cli.options import DataDir, Json, RunId
+from treadle.cli.reading import Notice
 from treadle.errors import NotFound
 from treadle.model.records import Job
 

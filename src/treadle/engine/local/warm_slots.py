@@ -30,10 +30,6 @@ class WarmSlots(Generic[S]):
         self._slots[slot] = key, now
         return self._slots.popitem(last=False)[0] if len(self._slots) > self._limit else None
 
-    def pop_oldest(self) -> S | None:
-        """The slot that has been idle the longest, no longer kept."""
-        return self._slots.popitem(last=False)[0] if self._slots else None
-
     def idle_since(self, moment: float) -> list[S]:
         """Slots idle since before the moment, no longer kept."""
         found = [slot for slot, (_, since) in self._slots.items() if since < moment]
