@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import typer.main
-from starlette.routing import Route
 
 import treadle
 from treadle import errors, interfaces, step
-from treadle.api.http.app import ROUTES
 from treadle.api.http.problems import status_of
-from treadle.api.http.rules import PREFIX
+from treadle.api.http.routes import OPERATIONS
 from treadle.cli.app import app as command_line
 from treadle.errors import TreadleError
 from treadle.formats import checking, definition, parameter_types
@@ -278,39 +276,10 @@ its own user only. Bodies are JSON, times ISO 8601. Errors are RFC 9457 problem 
 
 def http_page() -> str:
     lines = ["| method | path | what it does |", "|---|---|---|"]
-    for route in ROUTES:
-        assert isinstance(route, Route)
-        methods = ", ".join(sorted((route.methods or set()) - {"HEAD"}))
-        lines.append(f"| {methods} | `{route.path}` | {cell(route_text(route))} |")
-    return "\n".join(
-        [
-            "# HTTP\n",
-            HTTP_ESSAY,
-            *lines,
-            "",
-        ]
-    )
-
-
-def route_text(route: Route) -> str:
-    """The endpoint's docstring: its query or body as code, then what it does."""
-    text = " ".join(clean(route.endpoint.__doc__).split())
-    _, _, rest = text.partition(route.path.removeprefix(PREFIX))
-    length = asked_length(rest)
-    asked, does = rest[:length].strip(), rest[length:].lstrip(":,; ")
-    return " ".join(part for part in (f"`{asked}`" if asked else "", does) if part)
-
-
-def asked_length(rest: str) -> int:
-    """How much of the text is a query (`?a=&b=`) or a body (`{...}`)."""
-    if rest.startswith("?"):
-        return len(re.match(r"[^\s:,]*", rest)[0])  # type: ignore[index]
-    depth = 0
-    for index, character in enumerate(rest):
-        depth += {"{": 1, "}": -1}.get(character, 0)
-        if depth == 0 and character not in "{} ":
-            return index if "{" in rest[:index] else 0
-    return len(rest)
+    for each in OPERATIONS:
+        does = clean(each.handler.__doc__)
+        lines.append(f"| {each.method} | `{each.path}` | {cell(does)} |")
+    return "\n".join(["# HTTP\n", HTTP_ESSAY, *lines, ""])
 
 
 # -- seams ----------------------------------------------------------------------------------------

@@ -6,13 +6,18 @@
     |   |-- InvalidParameters  values do not fit the schema
     |   |-- InvalidRequest     a command or request makes no sense
     |   |-- NotFound           no such run, job, step, output, blob
+    |   |-- MethodNotAllowed   there is such a path, but not for this method
     |   |-- Conflict           it exists, but in a state in which this cannot be done
+    |   |-- KeyReused          an idempotency key that already stands for another request
+    |   |-- Unauthorized       nobody known asks: no token, or one that does not hold any more
+    |   |-- Forbidden          who asks is known, and may not do this
     |   `-- TooLarge           asks for more than this machine, or a limit, has
     |-- JobError               the user's code ended badly; carries a Failure
     |   `-- WorkerDied         its process died; carries the death certificate too
     |-- Aborted                someone asked for the end
     |-- Unavailable            the outside world: disk full, directory unreadable, owner gone
     |   |-- StorageFull
+    |   |-- Busy               too much is under way already; try again later
     |   |-- OwnedElsewhere     another live process owns this data directory
     |   `-- NewerSchema        the ledger was written by a newer Treadle
     |-- CodecError             a value cannot be encoded or decoded
@@ -80,12 +85,30 @@ class NotFound(UserMistake):
     code = "not_found"
 
 
+class MethodNotAllowed(UserMistake):
+    """details: `allow`, the methods there are."""
+
+    code = "method_not_allowed"
+
+
 class Conflict(UserMistake):
     code = "conflict"
 
 
 class TooLarge(UserMistake):
     code = "too_large"
+
+
+class KeyReused(UserMistake):
+    code = "idempotency.key_reused"
+
+
+class Unauthorized(UserMistake):
+    code = "unauthorized"
+
+
+class Forbidden(UserMistake):
+    code = "forbidden"
 
 
 class JobError(TreadleError):
@@ -114,6 +137,12 @@ class Unavailable(TreadleError):
 
 class StorageFull(Unavailable):
     code = "storage.full"
+
+
+class Busy(Unavailable):
+    """details: `retry_after_seconds`."""
+
+    code = "busy"
 
 
 class OwnedElsewhere(Unavailable):

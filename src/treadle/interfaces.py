@@ -23,8 +23,9 @@ from collections.abc import (
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
+from treadle.model.access import Requester, Token
 from treadle.model.bindings import Arguments
 from treadle.model.groups import Group
 from treadle.model.orders import AttemptKey, Note, Order, Report
@@ -188,7 +189,12 @@ class RunFilter:
     state: str | None = None
     pipeline: str | None = None
     label: tuple[str, str] | None = None
-    before: str | None = None
+    user: str | None = None
+    since: datetime | None = None  #: created then or later
+    until: datetime | None = None  #: created before
+    sort: Literal["created", "ended"] = "created"
+    oldest_first: bool = False
+    before: str | None = None  #: behind which the page begins, in its order
     limit: int = 50
 
 
@@ -277,8 +283,13 @@ class Books(Protocol):
         """Give queued jobs that ask for more than there is in all this reason for waiting."""
         ...
 
-    def queued_jobs(self, room: Capacity, limit: int) -> list[Job]:
-        """The head of the queue, of what fits the room: higher priority first, then older."""
+    def users_in_queue(self) -> list[str]: ...
+    def queued_jobs(self, user: str, room: Capacity, limit: int) -> list[Job]:
+        """The head of a user's queue, of what fits the room: higher priority first, then older."""
+        ...
+
+    def count_unended_jobs(self) -> int:
+        """Of all runs and calls; looks at each run that has not ended."""
         ...
 
     def leased_jobs(self) -> list[Job]: ...
@@ -329,6 +340,37 @@ class Books(Protocol):
     def events(self, *, stream: str | None, after: int, limit: int) -> list[Event]:
         """Of one stream after a number, or of all after a cursor; in order."""
         ...
+
+    # who may ask, and what was made for whom
+    def add_token(self, token: Token, hash: bytes) -> None:
+        """Raises Conflict if a token that holds has this name."""
+        ...
+
+    def tokens(self) -> list[Token]:
+        """All, revoked and expired ones too; oldest first."""
+        ...
+
+    def find_token(self, token_id: str) -> tuple[Token, bytes] | None:
+        """The token and its hash."""
+        ...
+
+    def revoke_token(self, token_id: str, at: datetime) -> None: ...
+    def touch_token(self, token_id: str, at: datetime) -> None:
+        """Remember that it was used."""
+        ...
+
+    def claimed(self, by: Requester) -> str | None:
+        """What an earlier request with this key made: the id of a run or job.
+
+        Raises KeyReused if that request asked for something else.
+        """
+        ...
+
+    def claim(self, by: Requester, made: str, at: datetime) -> None:
+        """Remember what the request with this key made; nothing without a key."""
+        ...
+
+    def delete_old_claims(self, moment: datetime) -> int: ...
 
     # upkeep
     def add_owner(self, owner: str, pid: int, at: datetime) -> None: ...

@@ -233,7 +233,7 @@ def test_runs_are_listed_newest_first_and_filtered(client):
     page, following = client.runs_page(limit=1)
     assert client.runs_page(limit=1, before=following)[0][0].id == first.id
     assert page[0].id == second.id
-    with pytest.raises(InvalidRequest, match=r"no run state 'fail'. Did you mean 'failed'"):
+    with pytest.raises(InvalidRequest, match=r"no state 'fail'. Did you mean 'failed'"):
         client.runs(state="fail")
 
 

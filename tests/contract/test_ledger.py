@@ -12,7 +12,7 @@ from treadle.errors import NotFound, StaleMove, UnlawfulMove
 from treadle.interfaces import Capacity, Ledger, RunFilter
 from treadle.model.bindings import Stored, Value
 from treadle.model.orders import Report
-from treadle.model.records import Execution, Failure, FailureType, Metric
+from treadle.model.records import OWNER, Execution, Failure, FailureType, Metric
 from treadle.model.refs import Ref
 from treadle.model.states import JOB_MOVES, JobEvent, JobState, RunEvent, RunState
 from treadle.storage.ledger.sqlite import SqliteLedger
@@ -138,9 +138,9 @@ def test_the_queue_is_by_priority_then_age_and_leaves_out_what_does_not_fit(ledg
         a_job("x", "large", priority=9, execution=Execution(cpus=16)),
         a_job("x", "later", state=JobState.WAITING, parents_left=1),
     )
-    queued = ledger.read(lambda b: b.queued_jobs(ROOM, 10))
+    queued = ledger.read(lambda b: b.queued_jobs(OWNER, ROOM, 10))
     assert [job.step for job in queued] == ["urgent", "old", "young"]
-    assert len(ledger.read(lambda b: b.queued_jobs(ROOM, 2))) == 2
+    assert len(ledger.read(lambda b: b.queued_jobs(OWNER, ROOM, 2))) == 2
     ledger.write_now(lambda b: b.explain_too_large(ROOM, "too large"))
     assert [job.reason for job in ledger.read(lambda b: b.jobs_of(jobs[0].run_id))] == [
         "",

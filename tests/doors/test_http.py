@@ -241,7 +241,7 @@ def test_events_are_sent_with_their_numbers_and_taken_up_again(client, http):
     "method, path, body, status, says",
     [
         ("GET", "/nothing", None, 404, "There is no GET"),
-        ("POST", "/health", None, 404, "There is no POST"),
+        ("POST", "/health", None, 405, "There is no POST"),
         ("POST", "/runs", b"{", 400, "not valid JSON"),
         ("POST", "/runs", b"[]", 400, "must be a JSON object"),
         ("POST", "/runs", b'{"pipelin": 1}', 400, "Unknown field 'pipelin'"),

@@ -1,35 +1,36 @@
 """Every route has a rule, every error a status."""
 
 import pytest
-from starlette.routing import Route
 
 from treadle import errors
-from treadle.api.http.app import ROUTES
 from treadle.api.http.problems import problem, status_of
-from treadle.api.http.rules import RULES, rule_of
+from treadle.api.http.routes import OPERATIONS
+from treadle.model.access import SCOPES
+
+OPEN: set[str] = set()
 
 
-def test_every_route_has_a_rule_and_every_rule_a_route():
-    served = {
-        (method, route.path)
-        for route in ROUTES
-        if isinstance(route, Route)
-        for method in route.methods - {"HEAD"}
-    }
-    assert served == set(RULES)
+def test_every_operation_has_a_scope_of_its_own_or_is_open_to_everybody_on_purpose():
+    assert {each.path for each in OPERATIONS if each.scope is None} == OPEN
+    assert {each.scope for each in OPERATIONS} <= {*SCOPES, None}
+
+
+def test_no_operation_is_there_twice():
+    assert len({(each.method, each.path) for each in OPERATIONS}) == len(OPERATIONS)
+    assert len({each.name for each in OPERATIONS}) == len(OPERATIONS)
 
 
 def test_only_blobs_have_no_limit():
-    assert [route for route, rule in RULES.items() if rule.streams] == [
-        ("PUT", "/api/v1/blobs/{digest}"),
+    assert [(each.method, each.path) for each in OPERATIONS if each.streams] == [
         ("POST", "/api/v1/blobs"),
+        ("PUT", "/api/v1/blobs/{digest}"),
     ]
 
 
-def test_reading_asks_for_the_scope_to_read_and_nothing_else_does():
-    for (method, _), rule in RULES.items():
-        assert (rule.scope == "read") == (method == "GET")
-    assert rule_of("HEAD", "/api/v1/health") == rule_of("GET", "/api/v1/health")
+def test_what_changes_nothing_asks_for_the_scope_to_read():
+    for each in OPERATIONS:
+        if each.scope is not None:
+            assert (each.scope == "read") == (each.method in ("GET", "WEBSOCKET"))
 
 
 @pytest.mark.parametrize("kind", errors._tree(errors.TreadleError).values())

@@ -12,6 +12,8 @@ from typing import Any, Literal
 from treadle.model.bindings import DEFAULT_OUTPUT, Arguments, Binding
 from treadle.model.states import JobState, RunState
 
+OWNER = "owner"  #: the user who owns the data directory, and all that came before there were users
+
 
 class FailureType(StrEnum):
     """Whose fault a failure was."""
@@ -214,6 +216,7 @@ class Run:
     labels: Mapping[str, str] = field(default_factory=dict)
     output: Binding | None = None
     source: Source | None = None
+    user: str = OWNER  #: who asked for it
     priority: int = 0
     fail_fast: bool = False
     concurrency: int | None = None
@@ -241,6 +244,7 @@ class Job:
     execution: Execution
     created_at: datetime
     position: int = 0  #: place among the run's steps
+    user: str = OWNER  #: who asked for it
     priority: int = 0
     attempt: int = 0  #: leases so far; fences everything an attempt writes
     owner: str | None = None

@@ -98,7 +98,7 @@ class Dispatcher:
 
         A head that has been passed by for too long is passed by no more.
         """
-        queued = books.queued_jobs(self._capacity, room.slots)
+        queued = _head_of_all(books, self._capacity, room.slots)
         if not queued or fits(queued[0], room):
             self._head = None
             return queued
@@ -106,7 +106,7 @@ class Dispatcher:
             self._head = (queued[0].id, monotonic)
         if monotonic - self._head[1] > PATIENCE_SECONDS:
             return []
-        return books.queued_jobs(room, room.slots)
+        return _head_of_all(books, room, room.slots)
 
     def order(self, books: Books, job: Job) -> Order:
         """All that the far side needs to perform the job's current attempt."""
@@ -135,6 +135,11 @@ class Dispatcher:
         """Variables with their secret values, opened for this one order."""
         sealed = books.secrets_of(job.run_id or "")
         return {name: self._site.seal.open(sealed[key]) for name, key in tool.secrets.items()}
+
+
+def _head_of_all(books: Books, room: Capacity, limit: int) -> list[Job]:
+    heads = [j for user in books.users_in_queue() for j in books.queued_jobs(user, room, limit)]
+    return sorted(heads, key=lambda job: (-job.priority, job.id))[:limit]
 
 
 def fits(job: Job, room: Capacity) -> bool:

@@ -34,7 +34,7 @@ class Plan:
     edges: Sequence[tuple[str, str]]  #: (parent job, child job)
 
 
-def plan(submission: Submission, capacity: Capacity, at: datetime) -> Plan:
+def plan(submission: Submission, user: str, capacity: Capacity, at: datetime) -> Plan:
     """Check the submission and lay it out. The run is `running`; jobs without parents `queued`.
 
     Raises InvalidDefinition (not a DAG over known tools), TooLarge (asks for more than there is).
@@ -58,6 +58,7 @@ def plan(submission: Submission, capacity: Capacity, at: datetime) -> Plan:
             execution=execution,
             created_at=at,
             position=position,
+            user=user,
             priority=submission.priority,
             parents_left=len(above),
             reason="parent" if above else "slot",
@@ -75,6 +76,7 @@ def plan(submission: Submission, capacity: Capacity, at: datetime) -> Plan:
         labels=submission.labels,
         output=pipeline.output,
         source=submission.source,
+        user=user,
         priority=submission.priority,
         fail_fast=submission.fail_fast,
         concurrency=pipeline.concurrency,
@@ -101,6 +103,7 @@ def plan_retry(
     jobs: Sequence[Job],
     arguments: Mapping[str, Arguments],
     edges: Sequence[tuple[str, str]],
+    user: str,
     at: datetime,
 ) -> tuple[Plan, dict[str, str]]:
     """The run once more; returns the plan and {old job id: new job id}.
@@ -124,6 +127,7 @@ def plan_retry(
             execution=job.execution,
             created_at=at,
             position=job.position,
+            user=user,
             priority=job.priority,
             parents_left=above[job.id],
             reason="parent",
@@ -136,6 +140,7 @@ def plan_retry(
         created_at=at,
         started_at=at,
         ended_at=None,
+        user=user,
         retry_of=old.id,
         jobs_left=len(jobs),
         jobs_failed=0,

@@ -19,6 +19,7 @@ import anyio.abc
 
 from treadle.errors import Conflict, NotFound, StorageFull, Unavailable
 from treadle.interfaces import BlobStore, Books, Clock, Engine, Ledger, SystemClock
+from treadle.model.access import THE_OWNERS_REQUEST, Requester
 from treadle.model.bindings import Arguments
 from treadle.model.ids import new_id
 from treadle.model.orders import AttemptKey, Note, Order, Printed
@@ -266,7 +267,7 @@ class Scheduler:
         self._wake.set()
         return result
 
-    async def submit(self, submission: Submission) -> Run:
+    async def submit(self, submission: Submission, *, by: Requester = THE_OWNERS_REQUEST) -> Run:
         """Accept a run; when this returns it survives the death of the process.
 
         Raises InvalidDefinition, InvalidParameters, TooLarge, MissingBlob (code or constants not
@@ -274,7 +275,7 @@ class Scheduler:
         """
         pipeline = submission.pipeline
         require_secrets(pipeline.tools, submission.secrets)
-        planned = plan(submission, self._capacity, self.clock.now())
+        planned = plan(submission, by.user, self._capacity, self.clock.now())
         require_blobs(self.blobs, pipeline.tools, [arguments for _, arguments in planned.jobs])
         sealed = {key: self.site.seal.seal(text) for key, text in submission.secrets.items()}
         run = await self._settle(
@@ -283,7 +284,14 @@ class Scheduler:
         self.watch.publish([Change(run.id, "event")])
         return run
 
-    async def call(self, tool: Tool, arguments: Arguments, *, priority: int = 0) -> Job:
+    async def call(
+        self,
+        tool: Tool,
+        arguments: Arguments,
+        *,
+        priority: int = 0,
+        by: Requester = THE_OWNERS_REQUEST,
+    ) -> Job:
         """Accept a job without a run. Raises InvalidParameters, TooLarge, MissingBlob."""
         require_secrets([tool], ())
         refuse_impossible(tool.name, tool.execution, self._capacity)
@@ -296,6 +304,7 @@ class Scheduler:
             state=JobState.QUEUED,
             execution=tool.execution,
             created_at=self.clock.now(),
+            user=by.user,
             priority=priority,
             reason="slot",
         )
@@ -315,13 +324,13 @@ class Scheduler:
 
         await self._settle(abort)
 
-    async def retry(self, run_id: str) -> Run:
+    async def retry(self, run_id: str, *, by: Requester = THE_OWNERS_REQUEST) -> Run:
         """Start an ended run once more; steps that completed are reused. Returns the new run.
 
         Raises Conflict if it has not ended, or has completed.
         """
         run = await self._settle(
-            lambda settlement: accept_retry(settlement.books, run_id, settlement)
+            lambda settlement: accept_retry(settlement.books, run_id, by.user, settlement)
         )
         self.watch.publish([Change(run.id, "event")])
         return run

@@ -37,7 +37,7 @@ def accept_call(books: Books, tool: Tool, job: Job, arguments: Arguments) -> Non
     books.add_event(job.id, "job.created", job.created_at, job.id, {"step": job.step})
 
 
-def accept_retry(books: Books, run_id: str, settlement: Settlement) -> Run:
+def accept_retry(books: Books, run_id: str, user: str, settlement: Settlement) -> Run:
     """Write an ended run once more, reusing the jobs that completed.
 
     Raises Conflict if it has not ended, or has completed.
@@ -49,7 +49,7 @@ def accept_retry(books: Books, run_id: str, settlement: Settlement) -> Run:
         raise Conflict(f"Run {run_id} is {old.state}; there is nothing to retry.", hint=hint)
     jobs = books.jobs_of(run_id)
     arguments, edges = books.arguments_in_run(run_id), books.edges_of(run_id)
-    planned, new_ids = plan_retry(old, jobs, arguments, edges, settlement.at)
+    planned, new_ids = plan_retry(old, jobs, arguments, edges, user, settlement.at)
     held_back = _is_full(books, planned.run)
     if held_back:
         planned = hold_back(planned)

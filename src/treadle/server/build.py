@@ -7,9 +7,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 import anyio
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
-from treadle.api.http.app import create_app
+from treadle.api.http.gate import Gate
 from treadle.api.http.state import House
 from treadle.engine.local.engine import LocalEngine
 from treadle.engine.local.options import LocalOptions
@@ -20,7 +20,7 @@ from treadle.model.ids import new_id
 from treadle.model.records import Run
 from treadle.scheduler import Scheduler, Site, Stores
 from treadle.server.ownership import OwnerLock, OwnerSocket, mark_of, write_card
-from treadle.server.serving import serving
+from treadle.server.serving import serving, trusted
 from treadle.server.settings import Settings
 from treadle.storage.blobs import open_blobs
 from treadle.storage.blobs.local import LocalBlobs
@@ -37,7 +37,7 @@ class OpenHouse:
     """A house at work."""
 
     scheduler: Scheduler
-    app: Starlette
+    app: ASGIApp
     socket: OwnerSocket
 
     def active_runs(self) -> list[Run]:
@@ -94,7 +94,7 @@ async def open_house(settings: Settings, lock: OwnerLock) -> AsyncIterator[OpenH
             retention_days=settings.retention_days,
             environments_days=settings.environments_days,
         )
-        app = create_app(house)
+        app = Gate(house)
         socket = OwnerSocket(data_dir)
         stack.callback(socket.close)
         await stack.enter_async_context(serving(app, socket.socket, house.traffic))
@@ -136,7 +136,7 @@ def engine_options(settings: Settings) -> LocalOptions:
 
 
 @asynccontextmanager
-async def open_for_reading(settings: Settings) -> AsyncIterator[Starlette]:
+async def open_for_reading(settings: Settings) -> AsyncIterator[ASGIApp]:
     """The app over a data directory that nobody owns.
 
     Raises NotFound if there is none, Unavailable if it cannot be read.
@@ -151,13 +151,12 @@ async def open_for_reading(settings: Settings) -> AsyncIterator[Starlette]:
         closing(SqliteLedger(path, read_only=True)) as ledger,
         closing(LogStore(settings.data_dir / "logs")) as logs,
     ):
-        yield create_app(
-            House(
-                ledger=ledger,
-                blobs=open_blobs(settings.blobs_address),
-                logs=logs,
-                data_dir=settings.data_dir,
-                clock=SystemClock(),
-                request_limit=settings.request_limit,
-            )
+        house = House(
+            ledger=ledger,
+            blobs=open_blobs(settings.blobs_address),
+            logs=logs,
+            data_dir=settings.data_dir,
+            clock=SystemClock(),
+            request_limit=settings.request_limit,
         )
+        yield trusted(Gate(house))

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from treadle.api.http.traffic import Traffic
@@ -37,7 +37,9 @@ async def serving(app: ASGIApp, listening: socket.socket, traffic: Traffic) -> A
     protocol: Any = config.http_protocol_class
 
     def connected() -> asyncio.Protocol:
-        made: asyncio.Protocol = protocol(config=config, server_state=state, app_state={})
+        made: asyncio.Protocol = protocol(
+            config=config, server_state=state, app_state={"trusted": True}
+        )
         return made
 
     server = await asyncio.get_running_loop().create_unix_server(connected, sock=listening)
@@ -47,6 +49,16 @@ async def serving(app: ASGIApp, listening: socket.socket, traffic: Traffic) -> A
         server.close()
         with anyio.CancelScope(shield=True):
             await _hang_up(state, traffic)
+
+
+def trusted(app: ASGIApp) -> ASGIApp:
+    """The app, for callers in this very process."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["state"] = {"trusted": True}
+        await app(scope, receive, send)
+
+    return call
 
 
 async def _hang_up(state: ServerState, traffic: Traffic) -> None:

@@ -1,64 +1,86 @@
 """What a request asked for: query parameters, JSON bodies, ids by prefix. Checked here, once."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from starlette.requests import Request
 
-from treadle.api.http.state import house_of
+from treadle.api.http.operations import Query
+from treadle.api.http.state import house_of, operation_of
 from treadle.errors import InvalidRequest, NotFound
 from treadle.model.graph import nearest
 
-LONGEST_WAIT_SECONDS = 3600.0
 LATEST = "latest"
 ID_LENGTH = 18  #: what follows the kind and "_" in a whole id
 
 
-def query(request: Request, *allowed: str) -> dict[str, str]:
-    """The query parameters.
+def query(request: Request) -> dict[str, Any]:
+    """The query parameters that the operation has, each read by its kind.
 
-    Raises InvalidRequest for one that the route does not know.
+    Raises InvalidRequest for one that it does not have, or that makes no sense.
     """
-    for name in request.query_params:
-        if name not in allowed:
+    declared = {each.name: each for each in operation_of(request).query}
+    given = dict(request.query_params)
+    for name in given:
+        if name not in declared:
             raise InvalidRequest(
-                f"{request.url.path} has no parameter {name!r}.", hint=nearest(name, allowed)
+                f"{request.url.path} has no parameter {name!r}.", hint=nearest(name, declared)
             )
-    return dict(request.query_params)
+    return {name: _read(each, given.get(name, "")) for name, each in declared.items()}
 
 
-def number(values: dict[str, str], name: str, default: float, *, most: float) -> float:
-    """A number from 0 to most."""
-    text = values.get(name, "")
+def _read(each: Query, text: str) -> Any:
     if not text:
-        return default
+        return each.default
+    try:
+        value = _READ[each.kind](text)
+    except ValueError as error:
+        raise InvalidRequest(f"{each.name}={text[:80]!r}: expected {error}.") from None
+    if each.choices and value not in each.choices:
+        hint = nearest(text, each.choices) or f"One of {', '.join(each.choices)}."
+        raise InvalidRequest(f"There is no {each.name} {text[:80]!r}.", hint=hint)
+    return value if each.most is None else min(value, type(value)(each.most))
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 19:
+        raise ValueError("a whole number from 0")
+    return min(int(text), 2**62)
+
+
+def _number(text: str) -> float:
     try:
         found = float(text)
     except ValueError:
         found = -1.0
     if not 0 <= found < float("inf"):
-        raise InvalidRequest(f"{name}={text!r}: expected a number from 0.")
-    return min(found, most)
+        raise ValueError("a number from 0")
+    return found
 
 
-def whole(values: dict[str, str], name: str, default: int, *, most: int = 2**62) -> int:
-    """A whole number from 0 to most."""
-    text = values.get(name, "")
-    if text and not text.isdecimal():
-        raise InvalidRequest(f"{name}={text!r}: expected a whole number from 0.")
-    return min(int(text), most) if text else default
+def _switch(text: str) -> bool:
+    if text.lower() not in ("0", "1", "true", "false"):
+        raise ValueError("true or false")
+    return text.lower() in ("1", "true")
 
 
-def wait_seconds(values: dict[str, str]) -> float:
-    return number(values, "wait", 0.0, most=LONGEST_WAIT_SECONDS)
+def _time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text.replace(" ", "+"))  # a plus that nobody escaped
+    except ValueError:
+        raise ValueError("an ISO 8601 time") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def switch(values: dict[str, str], name: str, *, default: bool) -> bool:
-    text = values.get(name, "").lower()
-    if text not in ("", "0", "1", "true", "false"):
-        raise InvalidRequest(f"{name}={text!r}: expected true or false.")
-    return text in ("1", "true") if text else default
+_READ: dict[str, Callable[[str], Any]] = {
+    "text": str,
+    "whole": _whole,
+    "number": _number,
+    "switch": _switch,
+    "time": _time,
+}
 
 
 async def json_body(request: Request, allowed: Collection[str]) -> dict[str, Any]:

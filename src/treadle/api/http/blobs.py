@@ -30,7 +30,7 @@ def checked_digest(text: object) -> str:
 
 
 async def put_blob(request: Request) -> Response:
-    """PUT /blobs/{digest}: the body's bytes, which must have this digest."""
+    """Store the body's bytes, which must have this digest (BLAKE3, 64 hexadecimal digits)."""
     blobs, digest = house_of(request).blobs, checked_digest(request.path_params["digest"])
     pieces = _pieces(request)
 
@@ -50,8 +50,8 @@ async def put_blob(request: Request) -> Response:
 
 
 async def post_blobs(request: Request) -> Response:
-    """POST /blobs: {"digests"} of many small ones, which the body holds one behind the other, each
-    after its length in 8 bytes, the highest first.
+    """Store many small blobs, which the body holds one behind the other, each after its length in
+    8 bytes, the highest first.
     """
     blobs, digests, rest = house_of(request).blobs, list[str](), b""
 
@@ -100,7 +100,7 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
 
 
 async def get_blob(request: Request) -> Response:
-    """GET, HEAD /blobs/{digest}"""
+    """The bytes of a blob."""
     blobs, digest = house_of(request).blobs, checked_digest(request.path_params["digest"])
     headers = {"etag": f'"{digest}"'}
     if request.method == "HEAD":
@@ -130,7 +130,7 @@ def streamed(view: memoryview, headers: dict[str, str], media_type: str = "") ->
 
 
 async def missing_blobs(request: Request) -> Response:
-    """POST /blobs/missing {"digests"}: those that are not here. The others stay for an hour."""
+    """Those of the digests that are not here. The others stay for an hour."""
     body = await json_body(request, ("digests",))
     digests = body.get("digests", [])
     if not isinstance(digests, list):

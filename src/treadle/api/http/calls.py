@@ -7,8 +7,8 @@ from starlette.responses import Response
 
 from treadle.api.http.asked import json_body
 from treadle.api.http.encode import json_response
-from treadle.api.http.rules import PREFIX
-from treadle.api.http.state import scheduler_of
+from treadle.api.http.operations import PREFIX
+from treadle.api.http.state import requester_of, scheduler_of
 from treadle.errors import InvalidRequest
 from treadle.model import bindings
 from treadle.model.records import Tool
@@ -16,14 +16,15 @@ from treadle.model.wire import from_wire
 
 
 async def post_call(request: Request) -> Response:
-    """POST /calls {"tool", "arguments", "priority"}"""
+    """Begin a job without a run."""
     scheduler = scheduler_of(request)
     body = await json_body(request, ("tool", "arguments", "priority"))
     tool = from_wire(Tool, body.get("tool"), "tool")
     priority = body.get("priority", 0)
     if type(priority) is not int:
         raise InvalidRequest("priority: expected a whole number.")
-    job = await scheduler.call(tool, _arguments(body.get("arguments", {})), priority=priority)
+    arguments = _arguments(body.get("arguments", {}))
+    job = await scheduler.call(tool, arguments, priority=priority, by=requester_of(request))
     return json_response(job, 201, location=f"{PREFIX}/jobs/{job.id}")
 
 

@@ -11,9 +11,10 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from treadle.api.http.asked import query, switch, whole, whole_id
+from treadle.api.http.asked import query, whole_id
 from treadle.api.http.encode import event_lines, metric_body
 from treadle.api.http.state import House, house_of
+from treadle.errors import InvalidRequest
 from treadle.interfaces import Books
 from treadle.model.records import Event
 from treadle.model.states import JOB_ENDS, RUN_ENDS
@@ -26,18 +27,27 @@ KEEP_ALIVE = b": still here\n\n"  #: a comment; notices, too, that the reader ha
 
 
 async def get_events(request: Request) -> Response:
-    """GET /runs/{id}/events?after=N&follow=, or the header Last-Event-ID; follows by default."""
-    values = query(request, "after", "follow")
-    last_seen = {"after": request.headers.get("last-event-id", "")}
-    after = whole(values, "after", whole(last_seen, "after", 0))
+    """The diary of a run as server-sent events: what happened, then what happens until its end."""
+    values = query(request)
+    after = values["after"]
+    if after is None:
+        after = last_event_id(request)
     house, run_id = house_of(request), whole_id(request, "run")
     house.ledger.read(lambda books: books.run(run_id))
     diary = Diary(house, run_id, after)
-    follow = switch(values, "follow", default=True) and house.scheduler is not None
+    follow = values["follow"] and house.scheduler is not None
     told = diary.followed() if follow else diary.so_far()
     return StreamingResponse(
         told, headers={"cache-control": "no-store"}, media_type="text/event-stream"
     )
+
+
+def last_event_id(request: Request) -> int:
+    """From where a follower goes on that lost its connection."""
+    text = request.headers.get("last-event-id", "")
+    if text and not (text.isascii() and text.isdecimal() and len(text) < 19):
+        raise InvalidRequest(f"Last-Event-ID: {text[:80]!r}: expected a number of an event.")
+    return int(text or 0)
 
 
 class Diary:

@@ -1,25 +1,45 @@
-"""The one choke point: every request passes here before its body is read."""
+"""The one choke point: every request passes here before its body is read.
 
+In this order: which operation is asked for, who asks, whether they may, how much they may send.
+Only then its handler is called.
+"""
+
+import hashlib
 import logging
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.routing import BaseRoute, Match, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
+from treadle.api.http.operations import Operation
 from treadle.api.http.problems import problem
-from treadle.api.http.rules import Rule, rule_of
+from treadle.api.http.routes import OPERATIONS
+from treadle.api.http.routing import Routing
 from treadle.api.http.state import House
-from treadle.errors import InternalError, NotFound, TooLarge, TreadleError
+from treadle.errors import (
+    Forbidden,
+    InternalError,
+    InvalidRequest,
+    TooLarge,
+    TreadleError,
+    Unauthorized,
+)
+from treadle.model.access import THE_OWNER, Principal, Requester
 
+LONGEST_KEY = 200  #: characters of an Idempotency-Key
 log = logging.getLogger("treadle.api")
 
 
 class Gate:
-    """Finds the rule of the route asked for, limits the body, and turns errors into problems."""
+    """The ASGI application over one house: it opens and closes nothing.
 
-    def __init__(self, app: ASGIApp, routes: list[BaseRoute], house: House) -> None:
-        self.app, self.routes, self.house = app, routes, house
-        self.request_limit = house.request_limit
+    Whoever serves it on a door that only the owner can open sets `trusted` in the state of its
+    scopes; all others need a token.
+    """
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._routing = Routing(OPERATIONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -32,10 +52,7 @@ class Gate:
             await send(message)
 
         try:
-            rule = self._rule(scope)
-            limited = receive if rule.streams else self._limited(scope, receive)
-            with self.house.traffic.request(scope["method"]):
-                await self.app(scope, limited, watched_send)
+            await self._answer(scope, receive, watched_send)
         except TreadleError as error:
             if isinstance(error, InternalError) or started:
                 log.exception("%s %s", scope["method"], scope["path"])
@@ -49,25 +66,53 @@ class Gate:
                 internal = InternalError(f"{type(error).__name__}: {error}", hint="Please report.")
                 await problem(internal)(scope, receive, send)
 
-    def _rule(self, scope: Scope) -> Rule:
-        """The rule of the route.
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation, parameters = self._routing.find(scope["method"], scope["path"])
+        principal = self._principal(scope)
+        _check_scope(principal, operation)
+        request = Request(scope, receive)
+        limited = receive if operation.streams else self._limited(request, receive)
+        scope["path_params"] = parameters
+        state = scope.setdefault("state", {})
+        state |= {"house": self.house, "operation": operation, "principal": principal}
+        if operation.creates:
+            limited = await self._keyed(request, principal, state, limited)
+        with self.house.traffic.request(scope["method"]):
+            response = await operation.handler(Request(scope, limited, send))
+            await response(scope, limited, send)
 
-        Raises NotFound for an unknown path, InternalError for a route that has no rule.
-        """
-        method, path = scope["method"], scope["path"]
-        for route in self.routes:
-            if route.matches(scope)[0] is Match.FULL and isinstance(route, Route):
-                rule = rule_of(method, route.path)
-                if rule is None:
-                    raise InternalError(f"{method} {route.path} has no rule, so it is closed.")
-                return rule
-        raise NotFound(f"There is no {method} {path}.", hint="GET /api/v1/health always answers.")
+    def _principal(self, scope: Scope) -> Principal:
+        """Who asks. Raises Unauthorized."""
+        if scope.get("state", {}).get("trusted"):
+            return THE_OWNER
+        raise Unauthorized("This needs a token.", hint="Send it as `Authorization: Bearer TOKEN`.")
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+    async def _keyed(
+        self, request: Request, principal: Principal, state: dict[str, Any], receive: Receive
+    ) -> Receive:
+        """Read the body to know what the request's idempotency key stands for; receive again."""
+        key = request.headers.get("idempotency-key", "")
+        if not key:
+            state["requester"] = Requester(user=principal.user)
+            return receive
+        if len(key) > LONGEST_KEY or not key.isprintable():
+            raise InvalidRequest(f"Idempotency-Key: at most {LONGEST_KEY} printable characters.")
+        body = await Request(request.scope, receive).body()
+        asked = f"{request.method} {request.url.path}\n".encode() + body
+        fingerprint = hashlib.blake2b(asked, digest_size=16).hexdigest()
+        state["requester"] = Requester(user=principal.user, key=key, fingerprint=fingerprint)
+        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def again() -> Message:
+            return messages.pop() if messages else await receive()
+
+        return again
+
+    def _limited(self, request: Request, receive: Receive) -> Receive:
         """receive, which raises TooLarge once the body exceeds the limit."""
-        announced = Request(scope).headers.get("content-length", "0")
-        seen = int(announced) if announced.isdecimal() else 0
-        if seen > self.request_limit:
+        limit = self.house.request_limit
+        announced = request.headers.get("content-length", "0")
+        if announced.isdecimal() and int(announced) > limit:
             raise self._too_large()
         seen = 0
 
@@ -75,7 +120,7 @@ class Gate:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.request_limit:
+            if seen > limit:
                 raise self._too_large()
             return message
 
@@ -83,6 +128,16 @@ class Gate:
 
     def _too_large(self) -> TooLarge:
         return TooLarge(
-            f"The body is larger than {self.request_limit} bytes.",
+            f"The body is larger than {self.house.request_limit} bytes.",
             hint="Put large values as blobs, or raise `request_limit`.",
         )
+
+
+def _check_scope(principal: Principal, operation: Operation) -> None:
+    """Raises Forbidden."""
+    if operation.scope is None or principal.may(operation.scope):
+        return
+    raise Forbidden(
+        f"The token {principal.token!r} may not do this: it needs the scope {operation.scope!r}.",
+        hint="`treadle token create NAME --scope ...` makes one that may.",
+    )

@@ -26,7 +26,7 @@ SPARED = timedelta(hours=1)  #: what is younger may be about to be named by some
 
 
 async def post_gc(request: Request) -> Response:
-    """POST /gc {"dry_run", "retention_days"}: what was, or would be, removed."""
+    """Forget old runs and free what nothing refers to: what was, or would be, removed."""
     scheduler, house = scheduler_of(request), house_of(request)
     body = await json_body(request, ("dry_run", "retention_days"))
     dry_run, days = body.get("dry_run", False), body.get("retention_days", house.retention_days)

@@ -3,9 +3,9 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from treadle.api.http.asked import query, whole
+from treadle.api.http.asked import query
 from treadle.api.http.encode import json_response, run_body
-from treadle.api.http.runs import LARGEST_PAGE, PAGE
+from treadle.api.http.operations import LARGEST_PAGE
 from treadle.api.http.state import house_of
 from treadle.errors import NotFound
 from treadle.interfaces import Books, RunFilter
@@ -17,17 +17,16 @@ NEAR = 200  #: newest groups among which a misspelt one is looked for
 
 
 async def list_groups(request: Request) -> Response:
-    """GET /groups?before=&limit=: the newest first, with how many runs are in which state."""
-    values = query(request, "before", "limit")
-    limit = max(1, whole(values, "limit", PAGE, most=LARGEST_PAGE))
-    before = values.get("before") or None
+    """A page of the groups, newest first, with how many runs are in which state."""
+    values = query(request)
+    limit, before = max(1, values["limit"]), values["before"]
     found = house_of(request).ledger.read(lambda books: books.groups(before=before, limit=limit))
     following = found[-1].newest if len(found) == limit else None
     return json_response({"groups": found, "next": following})
 
 
 async def get_group(request: Request) -> Response:
-    """GET /groups/{name}: its runs, oldest first; those of their jobs that are under way; and when
+    """Its runs, oldest first; those of their jobs that are under way; and when
     the first step of each run started, by run id."""
     query(request)
     name: str = request.path_params["name"]

@@ -11,7 +11,7 @@ from treadle.api.http.state import house_of
 
 
 async def health(request: Request) -> Response:
-    """GET /health"""
+    """Who the owner is, and how busy."""
     house = house_of(request)
     body = {
         "status": "ok" if house.scheduler is not None else "read-only",

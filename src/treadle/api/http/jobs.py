@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from treadle.api.http.asked import query, switch, wait_seconds, whole, whole_id
+from treadle.api.http.asked import query, whole_id
 from treadle.api.http.blobs import opened, streamed
 from treadle.api.http.encode import json_response, ref_body, shallow
 from treadle.api.http.state import House, house_of
@@ -17,15 +17,17 @@ from treadle.model.refs import Ref
 from treadle.model.states import JOB_ENDS
 
 READ_BYTES = 256 * 1024
-MOST_BYTES = 16 * 1024 * 1024  #: in one answer that is not streamed
 LOG_MEDIA_TYPE = "text/plain; charset=utf-8"
 
 
 async def get_job(request: Request) -> Response:
-    """GET /jobs/{id}?wait="""
-    values = query(request, "wait")
+    """A job with its attempts and outputs.
+
+    With `wait`, once it has ended, or when that many seconds are over.
+    """
+    values = query(request)
     ledger, job_id = house_of(request).ledger, whole_id(request, "job")
-    await until_ended(request, job_id, wait_seconds(values))
+    await until_ended(request, job_id, values["wait"])
     job, outputs, attempts = ledger.read(
         lambda books: (books.job(job_id), books.outputs_of(job_id), books.attempts_of(job_id))
     )
@@ -37,7 +39,7 @@ async def get_job(request: Request) -> Response:
 
 
 async def get_output(request: Request) -> Response:
-    """GET /jobs/{id}/outputs/{name}: the encoded bytes of an output."""
+    """The encoded bytes of an output."""
     query(request)
     house, job_id = house_of(request), whole_id(request, "job")
     job, outputs = house.ledger.read(lambda books: (books.job(job_id), books.outputs_of(job_id)))
@@ -61,23 +63,20 @@ def _output(job: Job, outputs: dict[str, Ref], name: str) -> Ref:
 
 
 async def get_log(request: Request) -> Response:
-    """GET /jobs/{id}/log?attempt=&offset=&limit=&follow=: what it printed, as bytes.
-
-    Without `attempt`, the last one. Following ends when the attempt has ended.
-    """
-    values = query(request, "attempt", "offset", "limit", "follow")
+    """What a job printed, as bytes. Following ends when the attempt has ended."""
+    values = query(request)
     house, job_id = house_of(request), whole_id(request, "job")
     job = house.ledger.read(lambda books: books.job(job_id))
-    attempt = whole(values, "attempt", max(job.attempt, 1))
-    offset = whole(values, "offset", 0)
+    attempt = max(job.attempt, 1) if values["attempt"] is None else values["attempt"]
+    offset = values["offset"]
     size = house.logs.size(job.stream, job_id, attempt)
     headers = {"treadle-log-size": str(size), "treadle-attempt": str(attempt)}
-    if values.get("limit"):
-        limit = whole(values, "limit", READ_BYTES, most=MOST_BYTES)
+    if values["limit"] is not None:
+        limit = values["limit"]
         data = house.logs.read(job.stream, job_id, attempt, offset=offset, limit=limit)
         return Response(data, 200, headers, LOG_MEDIA_TYPE)
     printed = Printed(house, job, attempt, offset)
-    follow = switch(values, "follow", default=False) and house.scheduler is not None
+    follow = values["follow"] and house.scheduler is not None
     return StreamingResponse(
         printed.followed() if follow else printed.so_far(),
         headers=headers,

@@ -5,20 +5,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from treadle.api.http.asked import json_body, query, switch, wait_seconds, whole, whole_id
+from treadle.api.http.asked import json_body, query, whole_id
 from treadle.api.http.encode import arguments_body, json_response, metric_body, run_body
-from treadle.api.http.rules import PREFIX
-from treadle.api.http.state import house_of, scheduler_of
+from treadle.api.http.operations import PREFIX
+from treadle.api.http.state import house_of, requester_of, scheduler_of
 from treadle.api.http.waiting import until_ended
 from treadle.errors import InvalidRequest
 from treadle.interfaces import Books, RunFilter
-from treadle.model.graph import nearest
 from treadle.model.records import Metric, Run, Submission
-from treadle.model.states import RunState
 from treadle.model.wire import from_wire
 
 SUBMISSION = tuple(Submission.__dataclass_fields__)
-PAGE, LARGEST_PAGE = 50, 1000
 
 
 def _made(run: Run) -> Response:
@@ -26,59 +23,56 @@ def _made(run: Run) -> Response:
 
 
 async def post_run(request: Request) -> Response:
-    """POST /runs Submission"""
+    """Begin a run of a pipeline."""
     scheduler = scheduler_of(request)
     body = await json_body(request, SUBMISSION)
-    return _made(await scheduler.submit(from_wire(Submission, body)))
+    return _made(await scheduler.submit(from_wire(Submission, body), by=requester_of(request)))
 
 
 async def list_runs(request: Request) -> Response:
-    """GET /runs?state=&pipeline=&label=key=value&before=&limit="""
-    values = query(request, "state", "pipeline", "label", "before", "limit")
-    wanted = _filter(values)
+    """A page of the runs, newest first."""
+    wanted = _filter(query(request))
     runs = house_of(request).ledger.read(lambda books: books.runs(wanted))
     following = runs[-1].id if len(runs) == wanted.limit else None
     return json_response({"runs": [run_body(run) for run in runs], "next": following})
 
 
-def _filter(values: dict[str, str]) -> RunFilter:
-    state, label = values.get("state") or None, values.get("label", "")
-    if state is not None and state not in set(RunState):
-        raise InvalidRequest(
-            f"There is no run state {state!r}.", hint=nearest(state, [s.value for s in RunState])
-        )
+def _filter(values: dict[str, Any]) -> RunFilter:
+    label = values["label"] or ""
     key, given, value = label.partition("=")
     if label and not given:
         raise InvalidRequest(f"label={label!r}: expected key=value.")
     return RunFilter(
-        state=state,
-        pipeline=values.get("pipeline") or None,
+        state=values["state"],
+        pipeline=values["pipeline"],
         label=(key, value) if label else None,
-        before=values.get("before") or None,
-        limit=max(1, whole(values, "limit", PAGE, most=LARGEST_PAGE)),
+        before=values["before"],
+        limit=max(1, values["limit"]),
     )
 
 
 async def get_run(request: Request) -> Response:
-    """GET /runs/{id}?wait=&jobs=&arguments=: the run, with its jobs and edges unless jobs=false;
-    with arguments=true also what each job was given."""
-    values = query(request, "wait", "jobs", "arguments")
+    """A run with its jobs and edges.
+
+    With `wait`, once it has ended, or when that many seconds are over.
+    """
+    values = query(request)
     ledger, run_id = house_of(request).ledger, whole_id(request, "run")
-    await until_ended(request, run_id, wait_seconds(values))
-    if not switch(values, "jobs", default=True):
+    await until_ended(request, run_id, values["wait"])
+    if not values["jobs"]:
         return json_response(run_body(ledger.read(lambda books: books.run(run_id))))
     run, jobs, edges = ledger.read(
         lambda books: (books.run(run_id), books.jobs_of(run_id), books.edges_of(run_id))
     )
     body = run_body(run) | {"jobs": jobs, "edges": edges}
-    if switch(values, "arguments", default=False):
+    if values["arguments"]:
         given = ledger.read(lambda books: books.arguments_in_run(run_id))
         body["arguments"] = {job_id: arguments_body(each) for job_id, each in given.items()}
     return json_response(body)
 
 
 async def abort_run(request: Request) -> Response:
-    """POST /runs/{id}/abort {"grace_seconds"?}"""
+    """Ask for a run's end: SIGTERM to what runs, SIGKILL after the grace."""
     scheduler, run_id = scheduler_of(request), whole_id(request, "run")
     grace = (await json_body(request, ("grace_seconds",))).get("grace_seconds")
     await scheduler.abort(run_id, grace_seconds=_grace(grace))
@@ -94,23 +88,22 @@ def _grace(grace: Any) -> float | None:
 
 
 async def retry_run(request: Request) -> Response:
-    """POST /runs/{id}/retry"""
+    """A new run of what did not complete; steps that completed are reused."""
     scheduler, run_id = scheduler_of(request), whole_id(request, "run")
     await json_body(request, ())
-    return _made(await scheduler.retry(run_id))
+    return _made(await scheduler.retry(run_id, by=requester_of(request)))
 
 
 async def delete_run(request: Request) -> Response:
-    """DELETE /runs/{id}"""
+    """Forget an ended run with its logs."""
     scheduler, run_id = scheduler_of(request), whole_id(request, "run")
     await scheduler.delete(run_id)
     return Response(status_code=204)
 
 
 async def get_metrics(request: Request) -> Response:
-    """GET /runs/{id}/metrics?last=: all that was logged, in order; with last=true only the last
-    value of each metric of each job, in the order of the steps."""
-    only_last = switch(query(request, "last"), "last", default=False)
+    """What the jobs of a run logged, in order."""
+    only_last = query(request)["last"]
     ledger, run_id = house_of(request).ledger, whole_id(request, "run")
 
     def look(books: Books) -> list[Metric]:

@@ -17,7 +17,7 @@ from treadle.model.inside import is_inside
 
 
 async def renew_snapshot(request: Request) -> Response:
-    """POST /snapshots/{digest}: {"known"}, whether it is here; if so, it stays for an hour."""
+    """Whether a snapshot is here with all its files; if so, it stays for an hour."""
     scheduler_of(request)
     house, digest = house_of(request), checked_digest(request.path_params["digest"])
     at = house.clock.now()
@@ -27,8 +27,8 @@ async def renew_snapshot(request: Request) -> Response:
 
 
 async def post_snapshot(request: Request) -> Response:
-    """POST /snapshots {"files": {path: [digest, size, mode]}, "links": {path: [absolute path, size,
-    mtime in ns]}}: 201 {"digest", "missing"}.
+    """Keep a snapshot of a project. files: path -> [digest, size, mode]; links: path -> [absolute
+    path, size, mtime in ns].
 
     Missing blobs are to be put, then the same is posted again; until then nothing is kept.
     """

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from treadle.api.http.operations import Operation
 from treadle.api.http.traffic import Traffic
 from treadle.errors import Unavailable
 from treadle.interfaces import BlobStore, Clock, Ledger
+from treadle.model.access import Principal, Requester
 from treadle.scheduler import Scheduler
 from treadle.storage.logs import LogStore
 
@@ -33,8 +35,26 @@ class House:
 
 
 def house_of(request: Request) -> House:
-    house: House = request.app.state.house
+    house: House = request.scope["state"]["house"]
     return house
+
+
+def operation_of(request: Request) -> Operation:
+    """What is asked for, as the gate found it."""
+    operation: Operation = request.scope["state"]["operation"]
+    return operation
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks, as the gate found out."""
+    principal: Principal = request.scope["state"]["principal"]
+    return principal
+
+
+def requester_of(request: Request) -> Requester:
+    """For whom something is made, with the request's idempotency key."""
+    requester: Requester = request.scope["state"]["requester"]
+    return requester
 
 
 def scheduler_of(request: Request) -> Scheduler:

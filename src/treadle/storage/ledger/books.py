@@ -31,6 +31,7 @@ from treadle.model.states import (
     advance_run,
 )
 from treadle.storage.ledger import rows
+from treadle.storage.ledger.access import Access
 from treadle.storage.ledger.upkeep import LAST, QUERIES, Upkeep
 
 SQL: dict[str, str] = {  # for what every step of every run does: aiosql's own calls cost more
@@ -47,6 +48,7 @@ SQL: dict[str, str] = {  # for what every step of every run does: aiosql's own c
         "lease_job",
         "move_job",
         "queued_jobs",
+        "users_in_queue",
         "promote_children",
         "start_job",
     )
@@ -59,7 +61,7 @@ _MOVES = {  # the frequent ones set only what they change
 _KINDS = {event: f"job.{event}" for event in JobEvent}
 
 
-class SqliteBooks(Upkeep):
+class SqliteBooks(Upkeep, Access):
     """interfaces.Books on SQLite."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -302,14 +304,21 @@ class SqliteBooks(Upkeep):
             reason=reason,
         )
 
-    def queued_jobs(self, room: Capacity, limit: int) -> list[Job]:
+    def users_in_queue(self) -> list[str]:
+        return [row[0] for row in self._db.execute(SQL["users_in_queue"])]
+
+    def queued_jobs(self, user: str, room: Capacity, limit: int) -> list[Job]:
         asked = {
+            "user": user,
             "cpus": room.cpus,
             "memory_bytes": room.memory_bytes,
             "gpus": room.gpus,
             "limit": limit,
         }
         return self._jobs(self._db.execute(SQL["queued_jobs"], asked))
+
+    def count_unended_jobs(self) -> int:
+        return int(QUERIES.count_unended_jobs(self._db)[0])
 
     def leased_jobs(self) -> list[Job]:
         return self._jobs(QUERIES.leased_jobs(self._db))

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from treadle.model import bindings
+from treadle.model.access import Token
 from treadle.model.bindings import Arguments
 from treadle.model.groups import Group
 from treadle.model.orders import execution_from_wire, failure_from_wire
@@ -92,6 +93,7 @@ def run(row: sqlite3.Row, labels: Mapping[str, str]) -> Run:
         labels=labels,
         output=None if row["output"] is None else bindings.from_wire(load(row["output"])),
         source=None if row["source"] is None else from_wire(Source, load(row["source"])),
+        user=row["user"],
         priority=row["priority"],
         fail_fast=bool(row["fail_fast"]),
         concurrency=row["concurrency"],
@@ -133,6 +135,7 @@ def job(row: sqlite3.Row, asks: Execution) -> Job:
         failed,
         done,
         total,
+        user,
     ) = row
     return Job(
         id=id_,
@@ -143,6 +146,7 @@ def job(row: sqlite3.Row, asks: Execution) -> Job:
         execution=asks,
         created_at=_moment(created_at),
         position=position,
+        user=user,
         priority=priority,
         attempt=attempt,
         owner=owner,
@@ -173,6 +177,7 @@ def job_values(record: Job, own_execution: bool) -> dict[str, Any]:
         "gpus": record.execution.gpus,
         "state": record.state.value,
         "position": record.position,
+        "user": record.user,
         "priority": record.priority,
         "attempt": record.attempt,
         "parents_left": record.parents_left,
@@ -196,6 +201,7 @@ def run_values(record: Run) -> dict[str, Any]:
         "pipeline": record.pipeline,
         "pipeline_version": record.pipeline_version,
         "state": record.state.value,
+        "user": record.user,
         "priority": record.priority,
         "fail_fast": int(record.fail_fast),
         "concurrency": record.concurrency,
@@ -280,6 +286,30 @@ def metric(row: sqlite3.Row) -> Metric:
         at=_moment(row["at"]),
         id=row["id"],
     )
+
+
+def token(row: sqlite3.Row) -> Token:
+    return Token(
+        id=row["id"],
+        name=row["name"],
+        user=row["user"],
+        scopes=tuple(load(row["scopes"])),
+        created_at=_moment(row["created_at"]),
+        expires_at=moment(row["expires_at"]),
+        revoked_at=moment(row["revoked_at"]),
+        used_at=moment(row["used_at"]),
+    )
+
+
+def token_values(record: Token) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "name": record.name,
+        "user": record.user,
+        "scopes": dump_plain(list(record.scopes)),
+        "created_at": record.created_at.timestamp(),
+        "expires_at": seconds(record.expires_at),
+    }
 
 
 def groups(found: Iterable[sqlite3.Row]) -> list[Group]:

@@ -1,10 +1,10 @@
 -- name: add_job*!
 INSERT INTO jobs (
-  id, run_id, step, tool_id, execution, cpus, memory_bytes, gpus, state, position, priority,
+  id, run_id, step, tool_id, execution, cpus, memory_bytes, gpus, state, position, user, priority,
   attempt, parents_left, reason, created_at
 ) VALUES (
   :id, :run_id, :step, :tool_id, :execution, :cpus, :memory_bytes, :gpus, :state, :position,
-  :priority, :attempt, :parents_left, :reason, :created_at
+  :user, :priority, :attempt, :parents_left, :reason, :created_at
 );
 
 -- name: add_arguments*!
@@ -77,8 +77,23 @@ UPDATE jobs SET reason = :reason
 -- name: queued_jobs
 -- The head of the queue, of what fits: higher priority first, then older.
 SELECT * FROM jobs
- WHERE state = 'queued' AND cpus <= :cpus AND memory_bytes <= :memory_bytes AND gpus <= :gpus
+ WHERE state = 'queued' AND user = :user AND cpus <= :cpus AND memory_bytes <= :memory_bytes AND gpus <= :gpus
  ORDER BY priority DESC, id LIMIT :limit;
+
+-- name: users_in_queue
+-- Found one by one in the index, not by reading the queue.
+WITH RECURSIVE users (name) AS (
+  SELECT (SELECT user FROM jobs WHERE state = 'queued' ORDER BY user LIMIT 1)
+  UNION ALL
+  SELECT (SELECT user FROM jobs WHERE state = 'queued' AND user > name ORDER BY user LIMIT 1)
+    FROM users WHERE name IS NOT NULL
+)
+SELECT name FROM users WHERE name IS NOT NULL;
+
+-- name: count_unended_jobs^
+SELECT (SELECT coalesce(sum(jobs_left), 0) FROM runs
+         WHERE state IN ('queued', 'running', 'aborting'))
+     + (SELECT count(*) FROM jobs WHERE run_id IS NULL AND ended_at IS NULL);
 
 -- name: leased_jobs
 -- Found through what has not ended, at a start and an end: an index of their own would cost each

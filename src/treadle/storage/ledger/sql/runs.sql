@@ -1,9 +1,9 @@
 -- name: add_run!
 INSERT INTO runs (
-  id, pipeline, pipeline_version, state, priority, fail_fast, concurrency, retry_of, created_at,
+  id, pipeline, pipeline_version, state, user, priority, fail_fast, concurrency, retry_of, created_at,
   started_at, ended_at, jobs_total, jobs_left, reason
 ) VALUES (
-  :id, :pipeline, :pipeline_version, :state, :priority, :fail_fast, :concurrency, :retry_of,
+  :id, :pipeline, :pipeline_version, :state, :user, :priority, :fail_fast, :concurrency, :retry_of,
   :created_at, :started_at, :ended_at, :jobs_total, :jobs_left, :reason
 );
 

@@ -1,0 +1,69 @@
+"""What an operation of the API is: a route, who may use it, what it takes and what it answers.
+
+`routes.OPERATIONS` is the one table of them. The gate, the routes, the OpenAPI document and the
+reference are all made from it.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from treadle.model.access import Scope
+
+PREFIX = "/api/v1"
+PAGE, LARGEST_PAGE = 50, 1000  #: entries of a list in one answer
+Handler = Callable[[Request], Awaitable[Response]]
+Kind = Literal["text", "whole", "number", "switch", "time"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """A query parameter. kind: whole and number are from 0; time is ISO 8601.
+
+    default: of one that is not given. most: a larger whole or number counts as this.
+    """
+
+    name: str
+    text: str
+    kind: Kind = "text"
+    default: Any = None
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One route.
+
+    scope: what who asks must hold; None is open to everybody. body, answer: types of the JSON
+    documents, or a media type; None is no body. streams: the body is read as it comes, and has no
+    size limit. creates: takes an Idempotency-Key. asks_only: a POST that changes nothing, so the
+    audit log need not tell. headers: of the answer, with what they are.
+    """
+
+    method: Literal["GET", "POST", "PUT", "DELETE", "WEBSOCKET"]
+    path: str  #: with the prefix
+    handler: Any
+    scope: Scope | None
+    tag: str
+    query: tuple[Query, ...] = ()
+    body: Any = None
+    answer: Any = None
+    status: int = 200
+    streams: bool = False
+    creates: bool = False
+    asks_only: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The operationId: the handler's name."""
+        name: str = self.handler.__name__
+        return name
+
+    @property
+    def writes(self) -> bool:
+        return self.method not in ("GET", "WEBSOCKET") and not self.asks_only

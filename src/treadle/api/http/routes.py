@@ -1,0 +1,237 @@
+"""Every operation of the API, in one table. A route that is not here does not exist."""
+
+from treadle.api.http import blobs, calls, events, gc, groups, health, jobs, runs, snapshots
+from treadle.api.http.operations import LARGEST_PAGE, PAGE, PREFIX, Operation, Query
+from treadle.model.states import RunState
+
+MOST_BYTES = 16 * 1024 * 1024  #: of a log in one answer that is not streamed
+LONGEST_WAIT_SECONDS = 3600.0
+WAIT = Query(
+    name="wait",
+    text="Seconds to wait for the end.",
+    kind="number",
+    default=0.0,
+    most=LONGEST_WAIT_SECONDS,
+)
+BEFORE = Query(name="before", text="The `next` of the page before.")
+LIMIT = Query(
+    name="limit", text="Entries in one answer.", kind="whole", default=PAGE, most=LARGEST_PAGE
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        method="GET", path=f"{PREFIX}/health", handler=health.health, scope="read", tag="server"
+    ),
+    # blobs and snapshots
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/blobs",
+        handler=blobs.post_blobs,
+        scope="data",
+        tag="blobs",
+        status=201,
+        streams=True,
+    ),
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/blobs/missing",
+        handler=blobs.missing_blobs,
+        scope="data",
+        tag="blobs",
+        asks_only=True,
+    ),
+    Operation(
+        method="PUT",
+        path=f"{PREFIX}/blobs/{{digest}}",
+        handler=blobs.put_blob,
+        scope="data",
+        tag="blobs",
+        status=201,
+        streams=True,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/blobs/{{digest}}",
+        handler=blobs.get_blob,
+        scope="read",
+        tag="blobs",
+    ),
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/snapshots",
+        handler=snapshots.post_snapshot,
+        scope="data",
+        tag="blobs",
+        status=201,
+    ),
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/snapshots/{{digest}}",
+        handler=snapshots.renew_snapshot,
+        scope="data",
+        tag="blobs",
+        asks_only=True,
+    ),
+    # jobs
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/calls",
+        handler=calls.post_call,
+        scope="run",
+        tag="jobs",
+        status=201,
+        creates=True,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/jobs/{{id}}",
+        handler=jobs.get_job,
+        scope="read",
+        tag="jobs",
+        query=(WAIT,),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/jobs/{{id}}/log",
+        handler=jobs.get_log,
+        scope="read",
+        tag="jobs",
+        query=(
+            Query(name="attempt", text="Which attempt; default the last.", kind="whole"),
+            Query(name="offset", text="From which byte on.", kind="whole", default=0),
+            Query(
+                name="limit",
+                text="How many bytes; default all there are.",
+                kind="whole",
+                most=MOST_BYTES,
+            ),
+            Query(
+                name="follow", text="Go on until the attempt's end.", kind="switch", default=False
+            ),
+        ),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/jobs/{{id}}/outputs/{{name}}",
+        handler=jobs.get_output,
+        scope="read",
+        tag="jobs",
+    ),
+    # runs
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/runs",
+        handler=runs.post_run,
+        scope="run",
+        tag="runs",
+        status=201,
+        creates=True,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/runs",
+        handler=runs.list_runs,
+        scope="read",
+        tag="runs",
+        query=(
+            Query(
+                name="state",
+                text="Only runs in this state.",
+                choices=tuple(s.value for s in RunState),
+            ),
+            Query(name="pipeline", text="Only runs of the pipeline of this name."),
+            Query(name="label", text="Only runs with this label, as key=value."),
+            BEFORE,
+            LIMIT,
+        ),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/runs/{{id}}",
+        handler=runs.get_run,
+        scope="read",
+        tag="runs",
+        query=(
+            WAIT,
+            Query(name="jobs", text="With its jobs and edges.", kind="switch", default=True),
+            Query(
+                name="arguments",
+                text="With what each job was given.",
+                kind="switch",
+                default=False,
+            ),
+        ),
+    ),
+    Operation(
+        method="DELETE",
+        path=f"{PREFIX}/runs/{{id}}",
+        handler=runs.delete_run,
+        scope="run",
+        tag="runs",
+        status=204,
+    ),
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/runs/{{id}}/abort",
+        handler=runs.abort_run,
+        scope="run",
+        tag="runs",
+    ),
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/runs/{{id}}/retry",
+        handler=runs.retry_run,
+        scope="run",
+        tag="runs",
+        status=201,
+        creates=True,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/runs/{{id}}/events",
+        handler=events.get_events,
+        scope="read",
+        tag="events",
+        query=(
+            Query(
+                name="after",
+                text="From which event's number on; default the header Last-Event-ID, or 0.",
+                kind="whole",
+            ),
+            Query(name="follow", text="Go on until the run's end.", kind="switch", default=True),
+        ),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/runs/{{id}}/metrics",
+        handler=runs.get_metrics,
+        scope="read",
+        tag="runs",
+        query=(
+            Query(
+                name="last",
+                text="Only the last value of each metric of each job, in the order of the steps.",
+                kind="switch",
+                default=False,
+            ),
+        ),
+    ),
+    # groups
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/groups",
+        handler=groups.list_groups,
+        scope="read",
+        tag="groups",
+        query=(BEFORE, LIMIT),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/groups/{{name:path}}",
+        handler=groups.get_group,
+        scope="read",
+        tag="groups",
+    ),
+    # upkeep
+    Operation(method="POST", path=f"{PREFIX}/gc", handler=gc.post_gc, scope="admin", tag="server"),
+)
