@@ -14,6 +14,7 @@ from uvicorn.server import ServerState
 from treadle.api.http.traffic import Traffic
 
 KEEP_ALIVE_SECONDS = 300
+LARGEST_FRAME_BYTES = 1 << 20  #: of a WebSocket, from a client
 PATIENCE_SECONDS = 5.0  #: for requests that were cut off
 
 
@@ -26,7 +27,9 @@ async def serving(app: ASGIApp, listening: socket.socket, traffic: Traffic) -> A
         access_log=False,
         lifespan="off",
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_FRAME_BYTES,
+        ws_per_message_deflate=False,
         proxy_headers=False,
         server_header=False,
         date_header=False,

@@ -31,6 +31,10 @@ class House:
     request_limit: int = 256 * 2**20
     retention_days: float | None = None
     environments_days: float | None = None
+    host: str = ""  #: the name or address that a door was opened on
+    allowed_hosts: tuple[str, ...] = ()  #: other names that the server answers to
+    allowed_origins: tuple[str, ...] = ()  #: of web pages that may ask, besides its own
+    owner_token: str = field(default="", repr=False)  #: "" = there is none
     traffic: Traffic = field(default_factory=Traffic)
 
 

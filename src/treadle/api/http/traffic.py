@@ -19,7 +19,7 @@ class Traffic:
     @contextmanager
     def request(self, method: str) -> Iterator[None]:
         """Around one request; ends early, without an error, when it is cut off."""
-        writes = method not in ("GET", "HEAD")
+        writes = method not in ("GET", "HEAD", "WEBSOCKET")
         scope = anyio.CancelScope()
         self._scopes.add(scope)
         self._writing += writes

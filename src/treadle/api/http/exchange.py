@@ -1,0 +1,67 @@
+"""One request and what became of it, as the gate sees it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from treadle.api.http.operations import Operation
+from treadle.model.access import Principal
+
+_STARTS = ("http.response.start", "websocket.http.response.start")
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """What is found out on the way. status: 0 until the answer begins."""
+
+    scope: Scope
+    receive: Receive
+    passed_on: Send
+    operation: Operation | None = None
+    principal: Principal | None = None
+    status: int = 0
+    location: str = ""
+
+    @property
+    def method(self) -> str:
+        """WEBSOCKET for one."""
+        return "WEBSOCKET" if self.scope["type"] == "websocket" else str(self.scope["method"])
+
+    @property
+    def path(self) -> str:
+        return str(self.scope["path"])
+
+    @property
+    def address(self) -> str:
+        """Of whoever asks; "" on the owner's socket."""
+        client = self.scope.get("client")
+        return "" if self.trusted or not client else str(client[0])
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the door is one that only the owner can open."""
+        return bool(self.state.get("trusted"))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.scope.setdefault("state", {})
+        return found
+
+    @property
+    def started(self) -> bool:
+        return self.status != 0
+
+    async def send(self, message: Message) -> None:
+        """Pass it on, and remember how the answer begins."""
+        if message["type"] in _STARTS:
+            self.status = message["status"]
+            self.location = _location(message)
+        elif message["type"] == "websocket.accept":
+            self.status = 101
+        await self.passed_on(message)
+
+
+def _location(message: Message) -> str:
+    found = [value for name, value in message.get("headers", ()) if name == b"location"]
+    return found[0].decode("latin-1") if found else ""
