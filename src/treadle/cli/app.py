@@ -25,6 +25,7 @@ from treadle.cli import (
     upkeep,
 )
 from treadle.cli.signals import silence
+from treadle.cli.where import spelt_out
 from treadle.errors import InvalidRequest, TreadleError
 
 UsageError: Any = typer.BadParameter.__base__  # wherever this release of typer has it from
@@ -91,7 +92,7 @@ WITH_GROUPS = (listing.ps,)
 for panel, commands in COMMANDS.items():
     for command in commands:
         kind = groups.GroupCommand if command in WITH_GROUPS else None
-        app.command(rich_help_panel=panel, cls=kind)(command)
+        app.command(rich_help_panel=panel, cls=kind)(spelt_out(command))
 
 
 def run_command_line() -> int:

@@ -8,8 +8,8 @@ import typer
 from rich.text import Text
 
 from treadle.cli import printing
-from treadle.cli.door import opened, settings_from
-from treadle.cli.options import DataDir, Json, RunId
+from treadle.cli.options import Json, RunId
+from treadle.cli.where import Where
 from treadle.model.records import Source
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def diff(
+    where: Where,
     run_id: RunId,
     other_id: Annotated[
         str | None,
@@ -30,14 +31,13 @@ def diff(
         ),
     ] = None,
     stat: Annotated[bool, typer.Option("--stat", help="Only name the files that changed.")] = False,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Show what changed between the code of two runs, or in the project since a run."""
     # Bundling needs blake3 and msgspec, which other commands do without.
     from treadle.cli import changes, sources  # noqa: PLC0415
 
-    with opened(settings_from(data_dir), start=False) as door:
+    with where.opened(start=False) as door:
         run = door.find(run_id)
         before = sources.tree_of_run(door, run)
         if other_id is None:

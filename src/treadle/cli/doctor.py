@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from treadle.cli import printing
-from treadle.cli.door import settings_from
-from treadle.cli.options import DataDir, Json
+from treadle.cli.options import Json
+from treadle.cli.where import Where
 from treadle.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ STYLES = {"ok": "green", "warning": "yellow", "broken": "bold red", "absent": "d
 
 
 def doctor(
-    data_dir: DataDir = None,
+    where: Where,
     as_json: Json = False,
     optional: Annotated[bool, typer.Option(help="Look for optional parts too.")] = True,
 ) -> None:
     """Examine this machine, the data directory and the project; exit 1 if something is broken."""
-    settings = settings_from(data_dir=data_dir)
+    settings = where.settings()
     findings = list(examine(settings, Path.cwd(), optional=optional))
     broken = any(finding.status == "broken" for finding in findings)
     if as_json:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from treadle.cli import printing
-from treadle.cli.door import opened, settings_from
-from treadle.cli.options import DataDir, Json, Param, Slots, Target
+from treadle.cli.options import Json, Param, Target
 from treadle.cli.run import find_target, given_pairs
+from treadle.cli.where import WhereToRun
 from treadle.errors import Conflict, InvalidDefinition, InvalidRequest, Unavailable
 from treadle.model.records import Submission
 
@@ -40,10 +40,9 @@ class Verdict:
 
 
 def validate(
+    where: WhereToRun,
     targets: Targets = None,
     param: Param = None,
-    slots: Slots = None,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Say all that is wrong with pipeline files. Nothing of them runs."""
@@ -54,7 +53,7 @@ def validate(
         if _is_document(path) and pipeline is None:
             verdicts.append(_of_document(path, texts))
         else:
-            verdicts.append(_of_python(path, pipeline, texts, data_dir=data_dir, slots=slots))
+            verdicts.append(_of_python(path, pipeline, texts, where))
     if as_json:
         printing.say_json({"files": [_told(verdict) for verdict in verdicts]})
     else:
@@ -84,23 +83,21 @@ def _of_document(path: Path, texts: Mapping[str, str]) -> Verdict:
 
 
 def _of_python(
-    path: Path, pipeline: str | None, texts: Mapping[str, str], *, data_dir: Path | None,
-    slots: int | None,
-) -> Verdict:  # fmt: skip
+    path: Path, pipeline: str | None, texts: Mapping[str, str], where: WhereToRun
+) -> Verdict:
     from treadle.formats.native import problems_of  # noqa: PLC0415 - as above
 
     try:
-        submission = _load(path, pipeline, texts, data_dir=data_dir, slots=slots)
+        submission = _load(path, pipeline, texts, where)
     except InvalidDefinition as error:
         return Verdict(file=str(path), problems=problems_of(error, error.where or str(path)))
     return Verdict(file=str(path), steps=len(submission.pipeline.steps))
 
 
 def _load(
-    path: Path, pipeline: str | None, texts: Mapping[str, str], *, data_dir: Path | None,
-    slots: int | None,
-) -> Submission:  # fmt: skip
-    with opened(settings_from(data_dir, slots), start=True) as door:
+    path: Path, pipeline: str | None, texts: Mapping[str, str], where: WhereToRun
+) -> Submission:
+    with where.opened(start=True) as door:
         return door.load_file(path, pipeline, text_parameters=dict(texts))
 
 
@@ -148,6 +145,7 @@ def schema(file: Into = None) -> None:
 
 
 def export(
+    where: WhereToRun,
     target: Target = ".",
     to: Annotated[
         str | None,
@@ -163,8 +161,6 @@ def export(
         bool, typer.Option("--force", help="Overwrite a JSON or Python file that exists.")
     ] = False,
     param: Param = None,
-    slots: Slots = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Write a pipeline in another form: YAML, JSON or Python.
 
@@ -181,7 +177,7 @@ def export(
             raise InvalidRequest("A pipeline file is written as it stands, without parameters.")
         made = conversion.of_file(Path(os.path.abspath(path)), form)
     else:
-        made = _of_submission(path, pipeline, texts, form, data_dir=data_dir, slots=slots)
+        made = _of_submission(path, pipeline, texts, form, where)
     if file is not None and file.exists():
         if form != "yaml" and not force:
             raise Conflict(f"{file} exists.", hint="Add --force to overwrite it.")
@@ -200,15 +196,14 @@ def _form(to: str | None, file: Path | None) -> str:
 
 
 def _of_submission(
-    path: Path, pipeline: str | None, texts: Mapping[str, str], form: Any, *,
-    data_dir: Path | None, slots: int | None,
-) -> str:  # fmt: skip
+    path: Path, pipeline: str | None, texts: Mapping[str, str], form: Any, where: WhereToRun
+) -> str:
     from treadle.formats.conversion import of_document  # noqa: PLC0415 - as above
     from treadle.formats.exported import exported  # noqa: PLC0415
 
     if form == "python":
         raise InvalidRequest(f"{path} is Python already.", hint="Say --to yaml or --to json.")
-    loaded = _load(path, pipeline, texts, data_dir=data_dir, slots=slots)
+    loaded = _load(path, pipeline, texts, where)
     made = exported(
         loaded.pipeline, loaded.parameters, priority=loaded.priority, fail_fast=loaded.fail_fast
     )

@@ -43,9 +43,25 @@ def settings_from(data_dir: Path | None, slots: int | None = None) -> Settings:
 
 @contextlib.contextmanager
 def opened(settings: Settings, *, start: bool) -> Iterator["Door"]:
-    """A door to the data directory: to its owner; where there is none, one that only reads,
-    or, with start, a new owner in this process. Closing it hands back what is not done.
+    """A door to the server that the settings name; where they name none, to the data directory.
+
+    There it leads to the owner; where there is none, it only reads, or, with start, this process
+    becomes the owner. Closing it hands back what is not done.
     """
+    client = _to_server(settings.server) if settings.server else _to_data_dir(settings, start=start)
+    try:
+        yield Door(client)
+    finally:
+        client.close()
+
+
+def _to_server(url: str) -> "Client":
+    from treadle.server.connecting import connect  # noqa: PLC0415 - as below
+
+    return connect(url)
+
+
+def _to_data_dir(settings: Settings, *, start: bool) -> "Client":
     from treadle.server.embedded import connect  # noqa: PLC0415 - 0.2 s; help needs none of it
 
     if settings.data_dir.exists() and not settings.data_dir.is_dir():
@@ -53,11 +69,7 @@ def opened(settings: Settings, *, start: bool) -> Iterator["Door"]:
             f"The data directory {settings.data_dir} is not a folder.",
             hint="Give another one with --data-dir, TREADLE_DATA_DIR or treadle.toml.",
         )
-    client = connect(settings, start=start, read=not start)
-    try:
-        yield Door(client)
-    finally:
-        client.close()
+    return connect(settings, start=start, read=not start)
 
 
 class Door:

@@ -9,9 +9,10 @@ import typer
 from rich.text import Text
 
 from treadle.cli import printing
-from treadle.cli.door import Snapshot, opened, settings_from
-from treadle.cli.options import DataDir, Json, Param, Slots, Target
+from treadle.cli.door import Snapshot
+from treadle.cli.options import Json, Param, Target
 from treadle.cli.run import find_target, given_pairs
+from treadle.cli.where import WhereToRun
 from treadle.errors import InvalidRequest, Unavailable
 from treadle.model.pictures import dot, mermaid, svg, text
 from treadle.model.pictures.picture import Picture, folded, of_jobs, of_pipeline
@@ -59,6 +60,7 @@ class Form:
 
 
 def graph(  # noqa: PLR0913 - one for each option of the command
+    where: WhereToRun,
     target: Target = ".",
     param: Param = None,
     as_text: AsText = False,
@@ -67,8 +69,6 @@ def graph(  # noqa: PLR0913 - one for each option of the command
     as_svg: AsSvg = False,
     file: To = None,
     every: Every = False,
-    slots: Slots = None,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Draw a pipeline: its steps, and who waits for whom. Nothing of it runs."""
@@ -76,7 +76,7 @@ def graph(  # noqa: PLR0913 - one for each option of the command
     form = form_of(chosen, file, every=every)
     path, pipeline = find_target(target)
     texts = given_pairs(param or [], "-p")
-    loaded = load(path, pipeline, texts, data_dir=data_dir, slots=slots)
+    loaded = load(path, pipeline, texts, where)
     picture = of_pipeline(loaded)
     if as_json:
         printing.say_json(told(picture))
@@ -84,10 +84,7 @@ def graph(  # noqa: PLR0913 - one for each option of the command
         put(picture, form)
 
 
-def load(
-    path: Path, pipeline: str | None, texts: dict[str, str], *, data_dir: Path | None,
-    slots: int | None,
-) -> Pipeline:  # fmt: skip
+def load(path: Path, pipeline: str | None, texts: dict[str, str], where: WhereToRun) -> Pipeline:
     """The pipeline of a file: read here, where it is data; loaded in a slot, where it is Python."""
     from treadle.client.loading import (  # noqa: PLC0415 - msgspec, blake3; help needs none of it
         FileRequest,
@@ -99,7 +96,7 @@ def load(
         request = FileRequest(path=path, pipeline=pipeline, text_parameters=texts)
         document: Loaded = read_document(request)
         return document.pipeline
-    with opened(settings_from(data_dir, slots), start=True) as door:
+    with where.opened(start=True) as door:
         return door.load_file(path, pipeline, text_parameters=texts).pipeline
 
 

@@ -8,16 +8,15 @@ import typer
 
 from treadle.cli import groups, printing, summary
 from treadle.cli.board import in_words
-from treadle.cli.door import opened, settings_from
 from treadle.cli.graph import AsDot, AsMermaid, AsSvg, AsText, To, form_of, of_run, put
 from treadle.cli.linger import tell_of_standing
-from treadle.cli.options import Best, DataDir, Json, RunId
+from treadle.cli.options import Best, Json, RunId
 from treadle.cli.printing import say
+from treadle.cli.where import Where
 from treadle.errors import InvalidRequest, NotFound
 from treadle.model.groups import Goal
 from treadle.model.records import Job, Metric, Run
 from treadle.model.states import RUN_ENDS, JobState, RunState
-from treadle.server.settings import Settings
 
 STYLES = {
     RunState.COMPLETED: "green",
@@ -30,6 +29,7 @@ MOST_JOBS = 200  #: shown by `show` without --all
 
 
 def ps(  # noqa: PLR0913 - one for each option of the command
+    where: Where,
     state: Annotated[
         str | None, typer.Option(help="Only these: running, queued, completed, failed, ...")
     ] = None,
@@ -47,7 +47,6 @@ def ps(  # noqa: PLR0913 - one for each option of the command
     best: Best = None,
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     all_runs: Annotated[bool, typer.Option("--all", "-a", help="All of them.")] = False,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """List runs, newest first; or groups of runs, and what became of them."""
@@ -55,13 +54,13 @@ def ps(  # noqa: PLR0913 - one for each option of the command
     if group is not None or best is not None:
         _refuse_together(group, asked)
         how_many = None if all_runs else limit
-        _ps_group(group or groups.ALL, best, how_many, settings_from(data_dir), as_json)
+        _ps_group(group or groups.ALL, best, how_many, where, as_json)
         return
     runs: list[Run] = []
     stands_still = False
     with (
         contextlib.suppress(NotFound),  # a data directory that is not there yet
-        opened(settings_from(data_dir), start=False) as door,
+        where.opened(start=False) as door,
     ):
         runs = door.runs(limit=None if all_runs else limit, **asked)
         stands_still = door.read_only
@@ -88,13 +87,11 @@ def _refuse_together(group: str | None, asked: dict[str, str | None]) -> None:
         raise InvalidRequest(f"--group does not go together with {', '.join(others)}.")
 
 
-def _ps_group(
-    group: str, best: str | None, limit: int | None, settings: Settings, as_json: bool
-) -> None:
+def _ps_group(group: str, best: str | None, limit: int | None, where: Where, as_json: bool) -> None:
     goal = Goal.read(best) if best is not None else None
     with contextlib.ExitStack() as stack:
         try:
-            door = stack.enter_context(opened(settings, start=False))
+            door = stack.enter_context(where.opened(start=False))
         except NotFound:  # a data directory that is not there yet
             if group != groups.ALL:
                 raise
@@ -121,6 +118,7 @@ def _run_row(run: Run) -> Sequence[Any]:
 
 
 def show(  # noqa: PLR0913 - one for each option of the command
+    where: Where,
     run_id: RunId,
     every: Annotated[bool, typer.Option("--all", "-a", help="All steps, however many.")] = False,
     as_graph: Annotated[bool, typer.Option("--graph", help="Draw it, coloured by state.")] = False,
@@ -129,14 +127,13 @@ def show(  # noqa: PLR0913 - one for each option of the command
     as_dot: AsDot = False,
     as_svg: AsSvg = False,
     file: To = None,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Show one run: its steps with states, times and results, and what failed."""
     forms = {"text": as_text, "mermaid": as_mermaid, "dot": as_dot, "svg": as_svg}
     drawn = as_graph or file is not None or any(forms.values())
     form = form_of(forms, file, every=every)
-    with opened(settings_from(data_dir), start=False) as door:
+    with where.opened(start=False) as door:
         told = door.snapshot(door.find(run_id).id)
         stands_still = door.read_only
         if drawn and not as_json:
@@ -198,15 +195,15 @@ def _job_row(job: Job, metrics: dict[str, float]) -> Sequence[Any]:
 
 
 def metrics(
+    where: Where,
     run_id: RunId,
     history: Annotated[
         bool, typer.Option(help="Every value that was logged, not only the last ones.")
     ] = False,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Show the metrics that the steps of a run logged."""
-    with opened(settings_from(data_dir), start=False) as door:
+    with where.opened(start=False) as door:
         run = door.find(run_id)
         values, told = door.metrics(run.id), door.snapshot(run.id)
         arguments = door.arguments(run.id) if not (as_json or history) else {}

@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from treadle.cli import printing
-from treadle.cli.door import Door, Snapshot, opened, settings_from, step_of
+from treadle.cli.door import Door, Snapshot, step_of
 from treadle.cli.inbox import Inbox, Printed
 from treadle.cli.linger import tell_of_standing
-from treadle.cli.options import DataDir, Json, RunId
+from treadle.cli.options import Json, RunId
 from treadle.cli.reading import Notice
+from treadle.cli.where import Where
 from treadle.errors import NotFound
 from treadle.model.records import Job
 
@@ -20,13 +21,13 @@ CHUNK_BYTES = 1 << 20
 
 
 def logs(
+    where: Where,
     run_id: RunId,
     step: Annotated[str | None, typer.Argument(help="One step only; else all, in order.")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the end.")] = False,
     attempt: Annotated[
         int | None, typer.Option(min=1, help="Which attempt.", show_default="the last")
     ] = None,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Print what the steps of a run printed.
@@ -34,7 +35,7 @@ def logs(
     One step's output comes as it was written; that of several with the step's name before each
     line. With --json, one JSON object for each line.
     """
-    with opened(settings_from(data_dir), start=False) as door:
+    with where.opened(start=False) as door:
         run = door.find(run_id)
         told = door.snapshot(run.id)
         if step is not None:

@@ -41,6 +41,16 @@ DataDir = Annotated[
         show_default="per user",
     ),
 ]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        envvar="TREADLE_SERVER",
+        metavar="URL",
+        help="Address of a server (`treadle up`) to use instead of a data directory.",
+        show_default="none",
+    ),
+]
 Slots = Annotated[
     int | None,
     typer.Option(
@@ -63,7 +73,9 @@ Quiet = Annotated[
 Detach = Annotated[
     bool,
     typer.Option(
-        "--detach", help="Return at once and leave the run to the process that owns the directory."
+        "--detach",
+        help="Return at once and leave the run to the server, or to the process that owns the "
+        "data directory.",
     ),
 ]
 Best = Annotated[

@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import typer
 
 from treadle.cli import printing
-from treadle.cli.door import opened, settings_from
-from treadle.cli.options import DataDir, Json, RunId
+from treadle.cli.options import Json, RunId
+from treadle.cli.where import Where
 from treadle.errors import InvalidRequest, NotFound, StorageFull, Unavailable
 from treadle.model.bindings import DEFAULT_OUTPUT
 from treadle.model.graph import nearest
@@ -23,9 +23,9 @@ from treadle.model.states import JOB_GOOD_ENDS
 JSON = "application/json"
 
 
-def artifacts(run_id: RunId, data_dir: DataDir = None, as_json: Json = False) -> None:
+def artifacts(where: Where, run_id: RunId, as_json: Json = False) -> None:
     """List what the steps of a run made: outputs with their type and size."""
-    with opened(settings_from(data_dir), start=False) as door:
+    with where.opened(start=False) as door:
         told = door.snapshot(door.find(run_id).id)
         made = [job for job in told.jobs if job.state in JOB_GOOD_ENDS]
         found = [(job, name, ref) for job in made for name, ref in door.outputs(job.id).items()]
@@ -65,17 +65,17 @@ def _described(job: Job, name: str, ref: Ref) -> dict[str, Any]:
 
 
 def get(
+    where: Where,
     run_id: RunId,
     output: Annotated[str, typer.Argument(metavar="STEP[.OUTPUT]", help="Which output.")],
     file: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to; - or nothing: to stdout."),
     ] = None,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Fetch an output of a step, in the form in which it is stored."""
-    with opened(settings_from(data_dir), start=False) as door:
+    with where.opened(start=False) as door:
         told = door.snapshot(door.find(run_id).id)
         job, name = locate(told.jobs, output)
         if name == DEFAULT_OUTPUT and output == job.step:

@@ -1,41 +1,39 @@
 """`treadle run` and `retry`: begin a run, show it to its end."""
 
-import shlex
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from treadle.cli import printing, summary
-from treadle.cli.door import Door, opened, settings_from
+from treadle.cli.door import Door
 from treadle.cli.follow import Outcome, follow, show, view_for
 from treadle.cli.inbox import Begin
 from treadle.cli.linger import linger
 from treadle.cli.options import (
     Best,
-    DataDir,
     Detach,
     Json,
     OneGroup,
     OneRun,
     Param,
     Quiet,
-    Slots,
     Target,
 )
 from treadle.cli.sweep import Showing, Sweep, one_of, retry_group, run_sweep
+from treadle.cli.where import WhereToRun
 from treadle.errors import Conflict, InvalidRequest, NotFound
 from treadle.model.graph import nearest
 from treadle.model.grid import grid_of
 from treadle.model.groups import GROUP, Goal, checked_name
 from treadle.model.records import Run
-from treadle.server.settings import Settings
 
 PIPELINE_FILES = ("treadle.yaml", "treadle.yml", "treadle.json")
 _RUNNABLE = ("*.yaml", "*.yml", "*.py")  #: what else may be a pipeline, likely ones first
 
 
 def run(  # noqa: PLR0913 - one for each option of the command
+    where: WhereToRun,
     target: Target = ".",
     param: Param = None,
     sweep: Annotated[
@@ -70,8 +68,6 @@ def run(  # noqa: PLR0913 - one for each option of the command
         ),
     ] = None,
     detach: Detach = False,
-    slots: Slots = None,
-    data_dir: DataDir = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -81,7 +77,6 @@ def run(  # noqa: PLR0913 - one for each option of the command
     """
     file, pipeline = find_target(target)
     labels = given_pairs(label or [], "--label") | ({"name": name} if name else {})
-    settings = settings_from(data_dir=data_dir, slots=slots)
     if sweep:
         options = {"labels": labels, "priority": priority, "fail_fast": fail_fast}
         grid = grid_of([_pair(each, "-p") for each in param or []])
@@ -94,7 +89,7 @@ def run(  # noqa: PLR0913 - one for each option of the command
         )
         goal = Goal.read(best) if best is not None else None
         showing = Showing(goal=goal, detach=detach, quiet=quiet, as_json=as_json)
-        run_sweep(swept, settings, showing, yes=yes)
+        run_sweep(swept, where, showing, yes=yes)
         return
     if best is not None:
         raise InvalidRequest(
@@ -114,48 +109,46 @@ def run(  # noqa: PLR0913 - one for each option of the command
         )
 
     what = f"loading {target}"
-    _carry_out(settings, submit, what, detach=detach, quiet=quiet, as_json=as_json)
+    _carry_out(where, submit, what, detach=detach, quiet=quiet, as_json=as_json)
 
 
 def retry(
+    where: WhereToRun,
     run_id: OneRun = None,
     group: OneGroup = None,
     detach: Detach = False,
-    slots: Slots = None,
-    data_dir: DataDir = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Run a failed or aborted run again; steps that completed are reused."""
-    settings = settings_from(data_dir=data_dir, slots=slots)
     chosen = one_of(run_id, group)
     if group is not None:
-        retry_group(group, settings, Showing(detach=detach, quiet=quiet, as_json=as_json))
+        retry_group(group, where, Showing(detach=detach, quiet=quiet, as_json=as_json))
         return
 
     def again(door: Door) -> Run:
         return door.retry(door.find(chosen).id)
 
     what = f"retrying {chosen}"
-    _carry_out(settings, again, what, detach=detach, quiet=quiet, as_json=as_json)
+    _carry_out(where, again, what, detach=detach, quiet=quiet, as_json=as_json)
 
 
 def _carry_out(
-    settings: Settings, begin: Begin, what: str, *, detach: bool, quiet: bool, as_json: bool
+    where: WhereToRun, begin: Begin, what: str, *, detach: bool, quiet: bool, as_json: bool
 ) -> None:
-    with opened(settings, start=True) as door:
+    with where.opened(start=True) as door:
         if detach:
-            _detach(door, begin, as_json=as_json)
+            _detach(door, begin, where.options, as_json=as_json)
             return
         outcome = follow(door, begin, view_for(quiet=quiet or as_json), what=what)
         if not outcome.left:
-            show(_tell_end, door, outcome, settings, as_json)
+            show(_tell_end, door, outcome, where.options, as_json)
         if outcome.may_linger:
             linger(door)
     raise typer.Exit(outcome.exit_code)
 
 
-def _detach(door: Door, begin: Begin, *, as_json: bool) -> None:
+def _detach(door: Door, begin: Begin, options: str, *, as_json: bool) -> None:
     if door.embedded:
         raise Conflict(
             "There is nobody to leave the run to: no other treadle process owns this directory.",
@@ -165,18 +158,16 @@ def _detach(door: Door, begin: Begin, *, as_json: bool) -> None:
     if as_json:
         printing.say_json({"run": record})
     else:
-        printing.say(f"{record.id}  {record.state}\n  treadle logs -f {record.id}")
+        printing.say(f"{record.id}  {record.state}\n  treadle logs -f {record.id}{options}")
 
 
-def _tell_end(door: Door, outcome: Outcome, settings: Settings, as_json: bool) -> None:
+def _tell_end(door: Door, outcome: Outcome, options: str, as_json: bool) -> None:
     if outcome.run is None:
         printing.tell("Aborted before the run began.")
     elif as_json:
         told = summary.document(door, outcome.run)
         printing.say_json(told | {"exit_code": outcome.exit_code})
     else:
-        elsewhere = settings.data_dir != settings_from(None).data_dir
-        options = f" --data-dir {shlex.quote(str(settings.data_dir))}" if elsewhere else ""
         summary.tell(door, outcome.run, options=options)
 
 

@@ -1,6 +1,5 @@
 """`treadle run --sweep`: a grid of parameters as one group of runs, begun, shown and compared."""
 
-import shlex
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,17 +10,17 @@ from typing import Any
 import typer
 
 from treadle.cli import groups, printing
-from treadle.cli.door import Door, opened, settings_from
+from treadle.cli.door import Door
 from treadle.cli.fleet_follow import BeginAll, Begun, FleetOutcome, Loaded, follow_all, named
 from treadle.cli.fleet_views import counted, fleet_view
 from treadle.cli.follow import show
 from treadle.cli.linger import linger
+from treadle.cli.where import WhereToRun
 from treadle.errors import Aborted, Conflict, InvalidRequest, TreadleError
 from treadle.model.grid import Grid
 from treadle.model.groups import GROUP, Comparison, Goal, checked_name, new_name, present
 from treadle.model.records import Run, Submission
 from treadle.model.states import RunState
-from treadle.server.settings import Settings
 
 MOST_UNASKED = 1_000  #: runs that one command starts without asking
 
@@ -85,7 +84,7 @@ def _new_name(door: Door, pipeline: str) -> str:
     return new_name(pipeline, datetime.now().astimezone(), taken)
 
 
-def run_sweep(sweep: Sweep, settings: Settings, showing: Showing, *, yes: bool) -> None:
+def run_sweep(sweep: Sweep, where: WhereToRun, showing: Showing, *, yes: bool) -> None:
     """Start the grid, and show it to its end.
 
     Raises InvalidRequest where so many runs need a yes, Aborted where the answer was no.
@@ -94,7 +93,7 @@ def run_sweep(sweep: Sweep, settings: Settings, showing: Showing, *, yes: bool) 
         checked_name(sweep.group)
     if len(sweep.grid) > MOST_UNASKED and not yes:
         _ask(sweep.grid, as_json=showing.as_json)
-    carry_out(settings, sweep.begin, showing)
+    carry_out(where, sweep.begin, showing)
 
 
 def _ask(grid: Grid, *, as_json: bool) -> None:
@@ -114,7 +113,7 @@ def one_of(run_id: str | None, group: str | None) -> str:
     return run_id or group or ""
 
 
-def retry_group(name: str, settings: Settings, showing: Showing) -> None:
+def retry_group(name: str, where: WhereToRun, showing: Showing) -> None:
     """Retry what failed or was aborted in a group, and show it to its end."""
 
     def begin(door: Door) -> Generator[Begun, None, None]:
@@ -126,7 +125,7 @@ def retry_group(name: str, settings: Settings, showing: Showing) -> None:
         for run in runs:
             yield door.retry(run.id)
 
-    carry_out(settings, begin, showing)
+    carry_out(where, begin, showing)
 
 
 def abort_group(door: Door, name: str, *, wait: bool, grace_seconds: float | None) -> list[Run]:
@@ -140,22 +139,22 @@ def abort_group(door: Door, name: str, *, wait: bool, grace_seconds: float | Non
     return present(door.group(name).runs)
 
 
-def carry_out(settings: Settings, begin: BeginAll, showing: Showing) -> None:
+def carry_out(where: WhereToRun, begin: BeginAll, showing: Showing) -> None:
     """Begin the runs of a group and show them; ends the command with its exit code."""
-    with opened(settings, start=True) as door:
+    with where.opened(start=True) as door:
         if showing.detach:
-            _detach(door, begin, as_json=showing.as_json)
+            _detach(door, begin, where.options, as_json=showing.as_json)
             return
         view = fleet_view(quiet=showing.quiet or showing.as_json, goal=showing.goal)
         outcome = follow_all(door, begin, view)
         if not outcome.left:
-            show(_tell_end, door, outcome, settings, showing)
+            show(_tell_end, door, outcome, where.options, showing)
         if not (outcome.left or outcome.aborting):
             linger(door)
     raise typer.Exit(outcome.exit_code)
 
 
-def _detach(door: Door, begin: BeginAll, *, as_json: bool) -> None:
+def _detach(door: Door, begin: BeginAll, options: str, *, as_json: bool) -> None:
     if door.embedded:
         raise Conflict(
             "There is nobody to leave the runs to: no other treadle process owns this directory.",
@@ -167,10 +166,10 @@ def _detach(door: Door, begin: BeginAll, *, as_json: bool) -> None:
     if as_json:
         printing.say_json({"group": name, "runs": runs})
     else:
-        printing.say(f"{name}  {counted(len(runs))} started\n  treadle ps --group {name}")
+        printing.say(f"{name}  {counted(len(runs))} started\n  treadle ps --group {name}{options}")
 
 
-def _tell_end(door: Door, outcome: FleetOutcome, settings: Settings, showing: Showing) -> None:
+def _tell_end(door: Door, outcome: FleetOutcome, options: str, showing: Showing) -> None:
     name = outcome.fleet.name
     if not outcome.fleet.runs:
         printing.tell("Aborted before any run began.")
@@ -183,7 +182,7 @@ def _tell_end(door: Door, outcome: FleetOutcome, settings: Settings, showing: Sh
     groups.table(name, comparison, showing.goal, every=False)
     if showing.goal is not None:
         _tell_unknown(comparison, showing.goal)
-    _tell_next(outcome, comparison, settings)
+    _tell_next(outcome, comparison, options)
 
 
 def _tell_unknown(comparison: Comparison, goal: Goal) -> None:
@@ -196,10 +195,8 @@ def _tell_unknown(comparison: Comparison, goal: Goal) -> None:
         printing.tell(f"\n{error.sentence}")
 
 
-def _tell_next(outcome: FleetOutcome, comparison: Comparison, settings: Settings) -> None:
+def _tell_next(outcome: FleetOutcome, comparison: Comparison, options: str) -> None:
     fleet = outcome.fleet
-    elsewhere = settings.data_dir != settings_from(None).data_dir
-    options = f" --data-dir {shlex.quote(str(settings.data_dir))}" if elsewhere else ""
     failed = [run for run in fleet.runs.values() if run.state is RunState.FAILED]
     said = ", ".join(f"{count} {state}" for state, count in fleet.counts().items())
     left = fleet.total - len(fleet.runs)

@@ -8,15 +8,16 @@ import typer
 
 import treadle
 from treadle.cli import printing
-from treadle.cli.door import opened, settings_from
-from treadle.cli.options import DataDir, Json, OneGroup, OneRun
+from treadle.cli.options import Json, OneGroup, OneRun
 from treadle.cli.sweep import abort_group, one_of
+from treadle.cli.where import Where
 from treadle.errors import Conflict
 from treadle.model.records import Run
 from treadle.model.states import RUN_ENDS
 
 
 def abort(
+    where: Where,
     run_id: OneRun = None,
     group: OneGroup = None,
     wait: Annotated[
@@ -26,12 +27,11 @@ def abort(
         float | None,
         typer.Option(min=0, help="Seconds between SIGTERM and SIGKILL.", show_default="the step's"),
     ] = None,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """End a run: nothing of it starts any more, and what runs is stopped."""
     chosen = one_of(run_id, group)
-    with opened(settings_from(data_dir), start=True) as door:
+    with where.opened(start=True) as door:
         if group is not None:
             _tell_aborted(abort_group(door, group, wait=wait, grace_seconds=grace), group, as_json)
             return
@@ -55,12 +55,12 @@ def _tell_aborted(runs: list[Run], group: str, as_json: bool) -> None:
 
 
 def rm(
+    where: Where,
     run_ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Runs to forget.")],
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Forget ended runs, with their events, metrics and logs; `gc` frees their data."""
-    with opened(settings_from(data_dir), start=True) as door:
+    with where.opened(start=True) as door:
         runs = {run.id: run for run in map(door.find, run_ids)}
         for run in runs.values():
             if run.state not in RUN_ENDS:
@@ -75,6 +75,7 @@ def rm(
 
 
 def gc(
+    where: Where,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Only say what would be freed.")
     ] = False,
@@ -82,11 +83,10 @@ def gc(
         float | None,
         typer.Option(min=0, help="First forget runs that ended longer ago.", show_default="never"),
     ] = None,
-    data_dir: DataDir = None,
     as_json: Json = False,
 ) -> None:
     """Free what nothing refers to any more; what was stored within the last hour stays."""
-    with opened(settings_from(data_dir), start=True) as door:
+    with where.opened(start=True) as door:
         freed = door.gc(dry_run=dry_run, retention_days=retention_days)
     if as_json:
         printing.say_json(freed)
