@@ -1,7 +1,8 @@
 """Who may do what: scopes, tokens, and who asks.
 
 A scope is a word: `read`, `data`, `run`, `admin`, each of which includes those before it, or
-`call:<tool>`, where the tool's name may end in `*`.
+`call:<tool>`, where the tool's name may end in `*`. Who holds no more than the latter may call
+these tools, as the ledger knows them, and see the jobs that came of it.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from treadle.model.graph import nearest
 from treadle.model.records import OWNER
 
 Scope = Literal["read", "data", "run", "admin"]
+Need = Scope | Literal["call"]  #: of an operation; call: `run`, or `call:` of some tool
 SCOPES: tuple[Scope, ...] = ("read", "data", "run", "admin")  #: each includes those before it
 CALL = "call:"
 
@@ -43,17 +45,24 @@ class Principal:
     scopes: frozenset[str]
     token: str = ""
 
+    @property
+    def callable_tools(self) -> tuple[str, ...]:
+        """Names, or beginnings of names with a `*`, of the `call:` scopes."""
+        return tuple(s.removeprefix(CALL) for s in self.scopes if s.startswith(CALL))
+
     def may(self, scope: str) -> bool:
-        """Whether a scope, or one that includes it, is held."""
+        """Whether a scope, or one that includes it, is held. "call": that of any tool."""
+        if scope == "call":
+            return self.may("run") or bool(self.callable_tools)
         if scope.startswith(CALL):
             name = scope.removeprefix(CALL)
-            patterns = [s.removeprefix(CALL) for s in self.scopes if s.startswith(CALL)]
-            return self.may("run") or any(_fits(name, pattern) for pattern in patterns)
+            return self.may("run") or any(_fits(name, each) for each in self.callable_tools)
         held = {s for s in SCOPES if s in self.scopes}
         return any(SCOPES.index(s) >= SCOPES.index(scope) for s in held)
 
 
 THE_OWNER = Principal(user=OWNER, scopes=frozenset({"admin"}))
+NOBODY = Principal(user="", scopes=frozenset())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

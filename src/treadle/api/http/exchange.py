@@ -6,7 +6,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from treadle.api.http.operations import Operation
-from treadle.model.access import Principal
+from treadle.model.access import Token
 
 _STARTS = ("http.response.start", "websocket.http.response.start")
 
@@ -19,7 +19,7 @@ class Exchange:
     receive: Receive
     passed_on: Send
     operation: Operation | None = None
-    principal: Principal | None = None
+    token: Token | None = None  #: that it was asked with, also one that does not hold any more
     status: int = 0
     location: str = ""
 

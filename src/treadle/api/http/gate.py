@@ -7,26 +7,21 @@ how much they may send. Only then the operation's handler is called.
 import hashlib
 import logging
 
-from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from treadle.api.http.access import Access
+from treadle.api.http.bodies import Bodies
 from treadle.api.http.exchange import Exchange
 from treadle.api.http.operations import Operation
-from treadle.api.http.origins import check_host_and_origin
 from treadle.api.http.problems import problem
+from treadle.api.http.rights import check_scope
 from treadle.api.http.routes import OPERATIONS
 from treadle.api.http.routing import Routing
 from treadle.api.http.state import House
-from treadle.errors import (
-    Forbidden,
-    InternalError,
-    InvalidRequest,
-    TooLarge,
-    TreadleError,
-    Unauthorized,
-)
-from treadle.model.access import THE_OWNER, Principal, Requester
+from treadle.errors import InternalError, InvalidRequest, TreadleError
+from treadle.model.access import Principal, Requester
 
 LONGEST_KEY = 200  #: characters of an Idempotency-Key
 log = logging.getLogger("treadle.api")
@@ -42,6 +37,8 @@ class Gate:
     def __init__(self, house: House) -> None:
         self.house = house
         self._routing = Routing(OPERATIONS)
+        self._access = Access(house)
+        self._bodies = Bodies(house.request_limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -61,69 +58,43 @@ class Gate:
             await _refuse(exchange, internal)
 
     async def _answer(self, exchange: Exchange) -> None:
-        scope = exchange.scope
-        if not exchange.trusted:
-            check_host_and_origin(scope, self.house)
+        scope, house = exchange.scope, self.house
+        self._access.check_door(exchange)
         operation, scope["path_params"] = self._routing.find(exchange.method, exchange.path)
         exchange.operation = operation
-        exchange.principal = principal = self._principal(scope)
-        _check_scope(principal, operation)
-        exchange.state.update(house=self.house, operation=operation, principal=principal)
-        receive = exchange.receive if operation.streams else self._limited(exchange)
-        if operation.creates:
-            receive = await self._keyed(exchange, principal, receive)
-        with self.house.traffic.request(exchange.method):
+        principal = self._access.admit(exchange)
+        check_scope(principal, operation, scope, house)
+        exchange.state.update(
+            house=house, operation=operation, principal=principal, access=self._access
+        )
+        with (
+            house.traffic.request(exchange.method),
+            self._bodies.reading(exchange, streams=operation.streams) as receive,
+        ):
+            if operation.creates:
+                receive = await _keyed(exchange, principal, receive)
             await _handled(operation, scope, receive, exchange.send)
 
-    def _principal(self, scope: Scope) -> Principal:
-        """Who asks. Raises Unauthorized."""
-        if scope.get("state", {}).get("trusted"):
-            return THE_OWNER
-        raise Unauthorized("This needs a token.", hint="Send it as `Authorization: Bearer TOKEN`.")
 
-    async def _keyed(self, exchange: Exchange, principal: Principal, receive: Receive) -> Receive:
-        """Read the body to know what the request's idempotency key stands for; receive again."""
-        request, state = Request(exchange.scope, receive), exchange.state
-        key = request.headers.get("idempotency-key", "")
-        if not key:
-            state["requester"] = Requester(user=principal.user)
-            return receive
-        if len(key) > LONGEST_KEY or not key.isprintable():
-            raise InvalidRequest(f"Idempotency-Key: at most {LONGEST_KEY} printable characters.")
-        body = await request.body()
-        asked = f"{exchange.method} {exchange.path}\n".encode() + body
-        fingerprint = hashlib.blake2b(asked, digest_size=16).hexdigest()
-        state["requester"] = Requester(user=principal.user, key=key, fingerprint=fingerprint)
-        messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+async def _keyed(exchange: Exchange, principal: Principal, receive: Receive) -> Receive:
+    """Read the body to know what the request's idempotency key stands for; receive again."""
+    request, state = Request(exchange.scope, receive), exchange.state
+    key = request.headers.get("idempotency-key", "")
+    if not key:
+        state["requester"] = Requester(user=principal.user)
+        return receive
+    if len(key) > LONGEST_KEY or not key.isprintable():
+        raise InvalidRequest(f"Idempotency-Key: at most {LONGEST_KEY} printable characters.")
+    body = await request.body()
+    asked = f"{exchange.method} {exchange.path}\n".encode() + body
+    fingerprint = hashlib.blake2b(asked, digest_size=16).hexdigest()
+    state["requester"] = Requester(user=principal.user, key=key, fingerprint=fingerprint)
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
-        async def again() -> Message:
-            return messages.pop() if messages else await receive()
+    async def again() -> Message:
+        return messages.pop() if messages else await receive()
 
-        return again
-
-    def _limited(self, exchange: Exchange) -> Receive:
-        """receive, which raises TooLarge once the body exceeds the limit."""
-        limit, receive = self.house.request_limit, exchange.receive
-        announced = HTTPConnection(exchange.scope).headers.get("content-length", "0")
-        if announced.isdecimal() and int(announced) > limit:
-            raise self._too_large()
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b"")) if message["type"] == "http.request" else 0
-            if seen > limit:
-                raise self._too_large()
-            return message
-
-        return counted
-
-    def _too_large(self) -> TooLarge:
-        return TooLarge(
-            f"The body is larger than {self.house.request_limit} bytes.",
-            hint="Put large values as blobs, or raise `request_limit`.",
-        )
+    return again
 
 
 async def _handled(operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:
@@ -138,13 +109,3 @@ async def _refuse(exchange: Exchange, error: TreadleError) -> None:
     """Answer with the error, unless an answer has begun."""
     if not exchange.started:
         await problem(error)(exchange.scope, exchange.receive, exchange.send)
-
-
-def _check_scope(principal: Principal, operation: Operation) -> None:
-    """Raises Forbidden."""
-    if operation.scope is None or principal.may(operation.scope):
-        return
-    raise Forbidden(
-        f"The token {principal.token!r} may not do this: it needs the scope {operation.scope!r}.",
-        hint="`treadle token create NAME --scope ...` makes one that may.",
-    )

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from treadle.model.access import Scope
+from treadle.model.access import Need
 
 PREFIX = "/api/v1"
 PAGE, LARGEST_PAGE = 50, 1000  #: entries of a list in one answer
@@ -47,7 +47,7 @@ class Operation:
     method: Literal["GET", "POST", "PUT", "DELETE", "WEBSOCKET"]
     path: str  #: with the prefix
     handler: Any
-    scope: Scope | None
+    scope: Need | None
     tag: str
     query: tuple[Query, ...] = ()
     body: Any = None
@@ -63,6 +63,11 @@ class Operation:
         """The operationId: the handler's name."""
         name: str = self.handler.__name__
         return name
+
+    @property
+    def is_of_a_job(self) -> bool:
+        """Whose job it is counts, too: see `rights`."""
+        return self.path.startswith(f"{PREFIX}/jobs/{{id}}")
 
     @property
     def writes(self) -> bool:

@@ -1,5 +1,7 @@
 """Errors as RFC 9457 problem documents; the one table from error to status."""
 
+import math
+
 import msgspec
 from starlette.responses import Response
 
@@ -63,4 +65,15 @@ def problem(error: TreadleError) -> Response:
     if error.details:
         document["details"] = error.details
     body = msgspec.json.encode(document, enc_hook=str)
-    return Response(body, status_code=status, media_type=MEDIA_TYPE)
+    return Response(body, status_code=status, headers=_headers(error), media_type=MEDIA_TYPE)
+
+
+def _headers(error: TreadleError) -> dict[str, str]:
+    """What HTTP wants to be said with a status (RFC 9110, 15.5)."""
+    if isinstance(error, errors.Unauthorized):
+        return {"www-authenticate": "Bearer"}
+    if isinstance(error, errors.MethodNotAllowed):
+        return {"allow": ", ".join(error.details.get("allow", ()))}
+    if isinstance(error, errors.Busy):
+        return {"retry-after": str(math.ceil(error.details.get("retry_after_seconds", 1)))}
+    return {}
