@@ -23,7 +23,7 @@ from collections.abc import (
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from treadle.model.access import Requester, Token
 from treadle.model.bindings import Arguments
@@ -162,6 +162,21 @@ class BlobStore(Protocol):
         """
         ...
 
+    def read(self, digest: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from start up to stop, or the end, in pieces; few of them in memory at once.
+
+        Of a whole blob the last piece comes only when all were found right: a damaged one breaks
+        off with DamagedBlob. A part is taken as it is: `check` before. What is being read may be
+        deleted meanwhile. Raises MissingBlob at the first piece. Close it if you leave early.
+        """
+        ...
+
+    def check(self, digest: str) -> None:
+        """Raise DamagedBlob unless the bytes match. What was found right is hashed again only
+        after it changed, as far as the store can tell. Raises MissingBlob.
+        """
+        ...
+
     def has(self, digest: str) -> bool:
         """Whether the blob is there. Asking renews its age, as far as the store can."""
         ...
@@ -196,6 +211,14 @@ class RunFilter:
     oldest_first: bool = False
     before: str | None = None  #: behind which the page begins, in its order
     limit: int = 50
+
+
+class Head(NamedTuple):
+    """The first job in a user's queue."""
+
+    user: str
+    priority: int
+    job_id: str
 
 
 class Books(Protocol):
@@ -284,6 +307,10 @@ class Books(Protocol):
         ...
 
     def users_in_queue(self) -> list[str]: ...
+    def heads_of_queue(self) -> list[Head]:
+        """Of each user who has a job in the queue, the first."""
+        ...
+
     def queued_jobs(self, user: str, room: Capacity, limit: int) -> list[Job]:
         """The head of a user's queue, of what fits the room: higher priority first, then older."""
         ...

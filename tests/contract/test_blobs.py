@@ -194,3 +194,21 @@ def test_a_collection_spares_young_blobs(blobs: BlobStore) -> None:
 
     assert (done.count, done.kept) == (0, 1)
     assert blobs.has(young)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**20, 3 * 2**20 + 5])
+def test_a_blob_is_read_in_pieces_as_a_whole_or_in_part(blobs: BlobStore, size: int) -> None:
+    data = (bytes(range(251)) * (size // 251 + 1))[:size]
+    digest, _ = blobs.put([data])
+    blobs.check(digest)
+
+    assert b"".join(blobs.read(digest)) == data
+    assert b"".join(blobs.read(digest, 1, 2**20 + 3)) == data[1 : 2**20 + 3]
+    assert b"".join(blobs.read(digest, size, size + 1)) == b""
+
+
+def test_a_missing_blob_can_be_neither_read_nor_checked(blobs: BlobStore) -> None:
+    with pytest.raises(MissingBlob):
+        next(blobs.read(ABSENT))
+    with pytest.raises(MissingBlob):
+        blobs.check(ABSENT)

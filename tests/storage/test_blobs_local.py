@@ -268,3 +268,45 @@ def test_an_object_store_has_the_layout_of_a_directory(tmp_path: Path) -> None:
     digest, _ = open_blobs(tmp_path.as_uri()).put([b"z" * LARGE * 4])
 
     assert LocalBlobs(tmp_path).open(digest, verify=True) == b"z" * LARGE * 4
+
+
+def _damaged(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+
+@pytest.mark.parametrize("address", ["{}", "file://{}"])
+def test_a_damaged_blob_breaks_off_while_it_is_read(tmp_path: Path, address: str) -> None:
+    blobs = open_blobs(address.format(tmp_path))
+    digest, _ = blobs.put([b"x" * 5_000_000])
+    _damaged(tmp_path / digest[:2] / digest)
+
+    arrived = 0
+    with pytest.raises(DamagedBlob, match=digest):
+        for piece in blobs.read(digest):
+            arrived += len(piece)
+    assert 0 < arrived < 5_000_000
+
+
+@pytest.mark.parametrize("address", ["{}", "file://{}"])
+def test_a_blob_that_was_checked_is_checked_again_once_its_file_changed(
+    tmp_path: Path, address: str
+) -> None:
+    blobs = open_blobs(address.format(tmp_path))
+    digest, _ = blobs.put([b"x" * 5_000_000])
+    blobs.check(digest)
+    blobs.check(digest)
+    _damaged(tmp_path / digest[:2] / digest)
+    os.utime(tmp_path / digest[:2] / digest, (1, 1))
+
+    with pytest.raises(DamagedBlob, match=digest):
+        blobs.check(digest)
+
+
+def test_a_blob_can_be_deleted_while_it_is_read(tmp_path: Path) -> None:
+    blobs = LocalBlobs(tmp_path)
+    digest, _ = blobs.put([b"x" * 5_000_000])
+    reading = blobs.read(digest)
+    first = next(reading)
+    blobs.delete(digest)
+    assert len(first + b"".join(reading)) == 5_000_000

@@ -21,6 +21,7 @@ from blake3 import blake3
 
 from treadle.errors import DamagedBlob, MissingBlob, StorageFull, Unavailable
 from treadle.storage.blobs.hashing import Batch, batches, hash_of, write_hashed
+from treadle.storage.blobs.reading import Checked, pieces, read_file, verified
 
 CHECKED_BYTES = 1024 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -41,6 +42,7 @@ class LocalBlobs:
         self.directory = Path(directory)
         self._temporary = self.directory / "tmp"
         self._fsync = fsync
+        self._checked = Checked()
 
     def put(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
         """Store the concatenated parts; return (digest, size in bytes)."""
@@ -99,6 +101,28 @@ class LocalBlobs:
         if verify or size_bytes <= CHECKED_BYTES:
             _verify(data, digest, path)
         return data
+
+    def read(self, digest: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from start up to stop, or the end, in pieces; a whole blob is verified."""
+        path = self.path(digest)
+        with self._outside_world("read", digest), open(path, "rb", buffering=0) as file:
+            size_bytes = os.fstat(file.fileno()).st_size
+            end = size_bytes if stop is None else min(stop, size_bytes)
+            arriving = pieces(read_file(file.fileno()), start, end)
+            if start == 0 and end == size_bytes:
+                arriving = verified(arriving, lambda found: _compare(found, digest, path))
+            yield from arriving
+
+    def check(self, digest: str) -> None:
+        """Hash the blob, unless its file is as it was when it was found right."""
+        path = self.path(digest)
+        with self._outside_world("read", digest), open(path, "rb", buffering=0) as file:
+            status = os.fstat(file.fileno())
+            state = (status.st_ino, status.st_size, status.st_mtime_ns)
+            if not self._checked.knows(digest, state):
+                read = pieces(read_file(file.fileno()), 0, status.st_size)
+                _compare(hash_of(read), digest, path)
+                self._checked.remember(digest, state)
 
     def has(self, digest: str) -> bool:
         """Whether the blob is there. Asking renews its age: who asks is about to refer to it."""
@@ -252,7 +276,10 @@ def _sync_directory(directory: Path) -> None:
 
 
 def _verify(data: memoryview, digest: str, path: Path) -> None:
-    found = blake3(data).hexdigest()
+    _compare(blake3(data).hexdigest(), digest, path)
+
+
+def _compare(found: str, digest: str, path: Path) -> None:
     if found != digest:
         raise DamagedBlob(
             f"the blob {digest} is damaged: {path} now has the digest {found}.",

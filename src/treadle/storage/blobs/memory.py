@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from blake3 import blake3
 
 from treadle.errors import MissingBlob
+from treadle.storage.blobs.reading import pieces
 
 
 class MemoryBlobs:
@@ -26,6 +27,15 @@ class MemoryBlobs:
     def open(self, digest: str, *, verify: bool = False) -> memoryview:
         """A copy, as the caller may write into what it gets; never damaged, so never verified."""
         return memoryview(bytearray(self._found(digest)))
+
+    def read(self, digest: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        data = self._found(digest)
+        end = len(data) if stop is None else min(stop, len(data))
+        yield from pieces(lambda offset, size: data[offset : offset + size], start, end)
+
+    def check(self, digest: str) -> None:
+        """Never damaged; only whether it is there."""
+        self._found(digest)
 
     def has(self, digest: str) -> bool:
         with self._lock:

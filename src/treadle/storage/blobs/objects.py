@@ -19,7 +19,8 @@ from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from treadle.errors import DamagedBlob, MissingBlob, StorageFull, Unavailable
-from treadle.storage.blobs.hashing import batches
+from treadle.storage.blobs.hashing import batches, hash_of
+from treadle.storage.blobs.reading import PIECE_BYTES, Checked, verified
 
 _WHOLE_BYTES = 8 * 1024 * 1024  #: what is larger goes up in parts of this size
 _KEY = re.compile(r"[0-9a-f]{2}/([0-9a-f]{64})")
@@ -31,6 +32,7 @@ class ObjectBlobs:
     def __init__(self, url: str) -> None:
         self._url = url
         self._store: Any = _store(url)
+        self._checked = Checked()
 
     def put(self, parts: Iterable[bytes | memoryview]) -> tuple[str, int]:
         """Hash first, then send: an object's name cannot change once it is there."""
@@ -65,16 +67,44 @@ class ObjectBlobs:
                 hasher.update(piece)
                 data[start : start + len(piece)] = piece
                 start += len(piece)
-        if hasher.hexdigest() != digest:
+        self._compare(hasher.hexdigest(), digest)
+        return data
+
+    def _compare(self, found: str, digest: str) -> None:
+        if found != digest:
             raise DamagedBlob(
                 f"the blob {digest} is damaged: what {self._url} holds as {_key(digest)} now "
-                f"has the digest {hasher.hexdigest()}.",
+                f"has the digest {found}.",
                 hint="Delete it there and run again what made it.",
                 digest=digest,
-                found=hasher.hexdigest(),
+                found=found,
                 path=f"{self._url.rstrip('/')}/{_key(digest)}",
             )
-        return data
+
+    def read(self, digest: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes from start up to stop, or the end, as they come from the store."""
+        with self._outside_world("read", digest):
+            size_bytes = self.size(digest)
+            end = size_bytes if stop is None else min(stop, size_bytes)
+            arriving = self._arriving(digest, start, end)
+            if start == 0 and end == size_bytes:
+                arriving = verified(arriving, lambda found: self._compare(found, digest))
+            yield from arriving
+
+    def _arriving(self, digest: str, start: int, end: int) -> Iterator[bytes]:
+        if start < end:
+            options: Any = {"range": (start, end)}
+            found = obstore.get(self._store, _key(digest), options=options)
+            yield from map(bytes, found.stream(min_chunk_size=PIECE_BYTES))
+
+    def check(self, digest: str) -> None:
+        """Fetch and hash the object, unless it is the one that was found right."""
+        with self._outside_world("read", digest):
+            found = obstore.head(self._store, _key(digest))
+            state = (found["e_tag"], found["last_modified"], found["size"])
+            if not self._checked.knows(digest, state):
+                self._compare(hash_of(self._arriving(digest, 0, found["size"])), digest)
+                self._checked.remember(digest, state)
 
     def has(self, digest: str) -> bool:
         """Whether the object is there; its age stays, as only putting it again can renew it."""
