@@ -22,6 +22,7 @@ from treadle.cli import (
     outputs,
     printing,
     run,
+    up,
     upkeep,
 )
 from treadle.cli.signals import silence
@@ -72,9 +73,11 @@ app = typer.Typer(
     "130 aborted.",
 )
 
-RUNNING, WRITING, LOOKING, KEEPING = "Run", "Write", "Look", "Upkeep"
+RUNNING, SERVING, WRITING = "Run", "Serve", "Write"
+LOOKING, KEEPING = "Look", "Upkeep"
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     RUNNING: [init.init, run.run, upkeep.abort, run.retry],
+    SERVING: [up.up],
     WRITING: [documents.validate, documents.export, documents.schema],
     LOOKING: [
         graph.graph,

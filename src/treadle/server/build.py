@@ -5,11 +5,13 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from socket import gethostname
 
 import anyio
 from starlette.types import ASGIApp
 
 from treadle.api.http.gate import Gate
+from treadle.api.http.life import Life
 from treadle.api.http.state import House
 from treadle.engine.local.engine import LocalEngine
 from treadle.engine.local.options import LocalOptions
@@ -19,6 +21,8 @@ from treadle.interfaces import SystemClock
 from treadle.model.ids import new_id
 from treadle.model.records import Run
 from treadle.scheduler import Scheduler, Site, Stores
+from treadle.server.doors import Door
+from treadle.server.owner_token import ensure_owner_token
 from treadle.server.ownership import OwnerLock, OwnerSocket, mark_of, write_card
 from treadle.server.serving import serving, trusted
 from treadle.server.settings import Settings
@@ -39,6 +43,7 @@ class OpenHouse:
     scheduler: Scheduler
     app: ASGIApp
     socket: OwnerSocket
+    life: Life
 
     def active_runs(self) -> list[Run]:
         """Runs that have not ended."""
@@ -46,13 +51,15 @@ class OpenHouse:
 
 
 @asynccontextmanager
-async def open_house(settings: Settings, lock: OwnerLock) -> AsyncIterator[OpenHouse]:
+async def open_house(
+    settings: Settings, lock: OwnerLock, door: Door | None = None
+) -> AsyncIterator[OpenHouse]:
     """Everything that an owner needs, from the ground up; closed in the reverse order.
 
-    lock: held for this data directory; released at the end.
+    lock: held for this data directory; released at the end. door: one more, open to others.
     """
     data_dir, fsync = settings.data_dir, settings.durability == "power"
-    logging.getLogger("treadle").setLevel(settings.log_level.upper())
+    logging.getLogger("treadle").setLevel((settings.log_level or "warning").upper())
     async with AsyncExitStack() as stack:
         stack.callback(lock.release)
         clock = SystemClock()
@@ -93,13 +100,25 @@ async def open_house(settings: Settings, lock: OwnerLock) -> AsyncIterator[OpenH
             request_limit=settings.request_limit,
             retention_days=settings.retention_days,
             environments_days=settings.environments_days,
+            host=settings.host if door else "",
+            allowed_hosts=_names_of(door, settings),
+            allowed_origins=settings.allowed_origins,
+            owner_token=ensure_owner_token(data_dir) if door else "",
+            life=Life(clock=clock, url=door.url if door else None),
         )
         app = Gate(house)
         socket = OwnerSocket(data_dir)
         stack.callback(socket.close)
-        await stack.enter_async_context(serving(app, socket.socket, house.traffic))
-        write_card(data_dir, socket.path, clock.now())
-        yield OpenHouse(scheduler=scheduler, app=app, socket=socket)
+        doors = [Door(socket=socket.socket, trusted=True), *([door] if door else [])]
+        await stack.enter_async_context(serving(app, doors, house.traffic))
+        house.life.start()
+        write_card(data_dir, socket.path, clock.now(), url=house.life.url)
+        yield OpenHouse(scheduler=scheduler, app=app, socket=socket, life=house.life)
+
+
+def _names_of(door: Door | None, settings: Settings) -> tuple[str, ...]:
+    """Names that requests may call the server by: the settings', and this machine's own."""
+    return (*settings.allowed_hosts, gethostname()) if door else settings.allowed_hosts
 
 
 @asynccontextmanager

@@ -65,11 +65,12 @@ class OwnerLock:
         except OSError as error:
             os.close(self._descriptor)
             card = read_card(data_dir)
-            who = f" (pid {card.pid})" if card else ""
+            who = f" (pid {card.pid}{f', {card.url}' if card.url else ''})" if card else ""
             raise OwnedElsewhere(
                 f"Another process{who} owns the data directory {data_dir}.",
                 hint="Use the client, which joins it, or another data directory.",
                 pid=card.pid if card else None,
+                url=card.url if card else None,
             ) from error
 
     def release(self) -> None:
@@ -87,23 +88,26 @@ class Card:
     socket: str
     started_at: str
     version: str
+    url: str | None = None  #: where the door is that others can open
 
 
 def read_card(data_dir: Path) -> Card | None:
     """What the present or last owner wrote."""
     try:
         wire: dict[str, Any] = json.loads((data_dir / "owner.json").read_bytes())
-        return Card(**{name: wire[name] for name in Card.__dataclass_fields__})
+        known = {name: wire[name] for name in Card.__dataclass_fields__ if name in wire}
+        return Card(**known)
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def write_card(data_dir: Path, socket_path: Path, at: datetime) -> None:
+def write_card(data_dir: Path, socket_path: Path, at: datetime, *, url: str | None = None) -> None:
     card = {
         "pid": os.getpid(),
         "socket": str(socket_path),
         "started_at": at.isoformat(),
         "version": treadle.__version__,
+        "url": url,
     }
     passing = data_dir / f"owner.json.{os.getpid()}"
     passing.write_text(json.dumps(card))

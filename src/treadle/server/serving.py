@@ -1,8 +1,8 @@
-"""The app on a socket, by uvicorn's protocol, without its process: no signals, no ticking loop."""
+"""The app on sockets, by uvicorn's protocol, without its process: no signals, no ticking loop."""
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.server import ServerState
 
 from treadle.api.http.traffic import Traffic
+from treadle.server.doors import Door
 
 KEEP_ALIVE_SECONDS = 300
 LARGEST_FRAME_BYTES = 1 << 20  #: of a WebSocket, from a client
@@ -19,8 +20,8 @@ PATIENCE_SECONDS = 5.0  #: for requests that were cut off
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, listening: socket.socket, traffic: Traffic) -> AsyncIterator[None]:
-    """Serve HTTP on the listening Unix socket while inside."""
+async def serving(app: ASGIApp, doors: Sequence[Door], traffic: Traffic) -> AsyncIterator[None]:
+    """Serve HTTP and WebSockets at the doors while inside."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -37,21 +38,28 @@ async def serving(app: ASGIApp, listening: socket.socket, traffic: Traffic) -> A
     )
     config.load()
     state = ServerState()
-    protocol: Any = config.http_protocol_class
-
-    def connected() -> asyncio.Protocol:
-        made: asyncio.Protocol = protocol(
-            config=config, server_state=state, app_state={"trusted": True}
-        )
-        return made
-
-    server = await asyncio.get_running_loop().create_unix_server(connected, sock=listening)
+    servers = [await _open(door, config, state) for door in doors]
     try:
         yield
     finally:
-        server.close()
+        for server in servers:
+            server.close()
         with anyio.CancelScope(shield=True):
             await _hang_up(state, traffic)
+
+
+async def _open(door: Door, config: uvicorn.Config, state: ServerState) -> asyncio.AbstractServer:
+    protocol: Any = config.http_protocol_class
+    visitors = {"trusted": True} if door.trusted else {}
+
+    def connected() -> asyncio.Protocol:
+        made: asyncio.Protocol = protocol(config=config, server_state=state, app_state=visitors)
+        return made
+
+    loop = asyncio.get_running_loop()
+    if door.socket.family == socket.AF_UNIX:
+        return await loop.create_unix_server(connected, sock=door.socket)
+    return await loop.create_server(connected, sock=door.socket, ssl=door.tls)
 
 
 def trusted(app: ASGIApp) -> ASGIApp:

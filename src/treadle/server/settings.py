@@ -10,7 +10,7 @@ import difflib
 import os
 import sys
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -18,8 +18,10 @@ from typing import Any, Literal
 
 from treadle.errors import InvalidRequest
 from treadle.model.graph import nearest
-from treadle.model.quantities import duration, duration_text, size_bytes, size_text
+from treadle.model.quantities import duration_text, size_text
+from treadle.server import setting_kinds as kinds
 from treadle.server.machine import cpu_count, default_data_dir
+from treadle.server.setting_kinds import about
 from treadle.step import JOB_VARIABLE
 
 FILE = "treadle.toml"
@@ -28,147 +30,142 @@ MIB = 2**20
 _OF_A_SCRIPT = ("input_", "output_", "param_")
 
 
-Read = Callable[[Any, Path], Any]  #: (value as written, folder of the file) -> value
-
-
-def _about(text: str, read: Read) -> dict[str, Any]:
-    """What a setting is for, and how it is read from a file or variable."""
-    return {"text": text, "read": read}
-
-
-def _path(value: Any, base: Path) -> Path:
-    if not isinstance(value, str | os.PathLike) or not os.fspath(value):
-        raise ValueError("expected a folder")
-    return Path(os.path.abspath(base / Path(value).expanduser()))
-
-
-def _address(value: Any, base: Path) -> str:
-    text = os.fspath(value) if isinstance(value, os.PathLike) else value
-    if not isinstance(text, str):
-        raise ValueError("expected a folder or an address such as s3://bucket/prefix")
-    return text if not text or "://" in text else str(_path(text, base))
-
-
-def _count(value: Any, base: Path) -> int:
-    text = str(value).strip()
-    if isinstance(value, bool) or not text.isdigit() or int(text) < 1:
-        raise ValueError("expected a whole number from 1")
-    return int(text)
-
-
-def _days(value: Any, base: Path) -> float | None:
-    if value is None or str(value).strip().lower() in ("", "never"):
-        return None
-    try:
-        days = float(value)
-    except (TypeError, ValueError):
-        days = -1.0
-    if not 0 <= days < float("inf") or isinstance(value, bool):
-        raise ValueError("expected a number of days, or never")
-    return days
-
-
-def _modules(value: Any, base: Path) -> tuple[str, ...]:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-        raise ValueError("expected a list of module names")
-    found = tuple(name.strip() for name in names if name.strip())
-    for name in found:
-        if not all(part.isidentifier() for part in name.split(".")):
-            raise ValueError(f"{name!r} is no module name")
-    return found
-
-
-def _one_of(*words: str) -> Read:
-    def read(value: Any, base: Path) -> str:
-        if str(value).lower() not in words:
-            raise ValueError(f"expected one of {', '.join(words)}")
-        return str(value).lower()
-
-    return read
-
-
-def _size(value: Any, base: Path) -> int:
-    return size_bytes(value)
-
-
-def _duration(value: Any, base: Path) -> timedelta:
-    return value if isinstance(value, timedelta) else duration(value)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What a house is built from. Sizes are in bytes."""
 
     data_dir: Path = field(
         default_factory=lambda: default_data_dir(os.environ),
-        metadata=_about("Folder that holds all state.", _path),
+        metadata=about("Folder that holds all state.", kinds.folder),
+    )
+    server: str = field(
+        default="",
+        metadata=about(
+            "Address of a server, such as https://box:8470, that commands and clients use instead "
+            "of a data directory. Default: none.",
+            kinds.server_url,
+        ),
     )
     slots: int = field(
         default_factory=cpu_count,
-        metadata=_about(
-            "Jobs at a time. Default: the processors that this process may use.", _count
+        metadata=about(
+            "Jobs at a time. Default: the processors that this process may use.", kinds.count
         ),
     )
     durability: Literal["process", "power"] = field(
         default="process",
-        metadata=_about(
+        metadata=about(
             "`process`: what is acknowledged survives kill -9. `power`: a power cut too (slower).",
-            _one_of("process", "power"),
+            kinds.one_of("process", "power"),
         ),
     )
     blobs: str = field(
         default="",
-        metadata=_about(
+        metadata=about(
             "Where large values go: a folder, or s3://, gs://, az://. "
             "Default: in the data directory.",
-            _address,
+            kinds.address,
         ),
     )
     output_limit: int = field(
         default=64 * MIB,
-        metadata=_about(
-            "What one attempt may print; what comes after is dropped, with a mark.", _size
+        metadata=about(
+            "What one attempt may print; what comes after is dropped, with a mark.", kinds.size
         ),
     )
     request_limit: int = field(
         default=256 * MIB,
-        metadata=_about(
-            "Largest JSON body of a request (blobs are streamed and have no limit).", _size
+        metadata=about(
+            "Largest JSON body of a request (blobs are streamed and have no limit).", kinds.size
         ),
     )
     retention_days: float | None = field(
         default=None,
-        metadata=_about("Age from which `treadle gc` removes ended runs. Default: never.", _days),
+        metadata=about(
+            "Age from which `treadle gc` removes ended runs. Default: never.", kinds.days
+        ),
     )
     slot_max_age: timedelta = field(
         default=timedelta(hours=1),
-        metadata=_about("Age at which an idle warm slot is replaced.", _duration),
+        metadata=about("Age at which an idle warm slot is replaced.", kinds.time_span),
     )
     slot_max_jobs: int = field(
         default=10_000,
-        metadata=_about("Jobs after which a warm slot is replaced by a fresh one.", _count),
+        metadata=about("Jobs after which a warm slot is replaced by a fresh one.", kinds.count),
     )
     environments_days: float | None = field(
         default=30.0,
-        metadata=_about(
-            "Days without use after which `treadle gc` removes a built environment.", _days
+        metadata=about(
+            "Days without use after which `treadle gc` removes a built environment.", kinds.days
         ),
     )
     preload: tuple[str, ...] = field(
         default=(),
-        metadata=_about(
+        metadata=about(
             "Modules to import once, in the process that slots are forked from, such as numpy: "
             "steps then have them at once. A list; commas between them in the variable.",
-            _modules,
+            kinds.modules,
+        ),
+    )
+    queue_limit: int = field(
+        default=1_000_000,
+        metadata=about(
+            "Jobs that have not ended, from which on new ones are refused.", kinds.count
+        ),
+    )
+    host: str = field(
+        default="127.0.0.1",
+        metadata=about("Address or name that `treadle up` listens at.", kinds.host),
+    )
+    port: int = field(
+        default=8470,
+        metadata=about("Port that `treadle up` listens at; 0 is any that is free.", kinds.port),
+    )
+    tls_certificate: Path | None = field(
+        default=None,
+        metadata=about("File with the server's certificate and its chain, in PEM.", kinds.file),
+    )
+    tls_key: Path | None = field(
+        default=None,
+        metadata=about("File with the key of the certificate, in PEM.", kinds.file),
+    )
+    insecure: bool = field(
+        default=False,
+        metadata=about(
+            "Listen where others can reach it without TLS: tokens travel open.", kinds.switch
+        ),
+    )
+    allowed_hosts: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Names that requests may call the server by, besides its address.", kinds.names
+        ),
+    )
+    allowed_origins: tuple[str, ...] = field(
+        default=(),
+        metadata=about(
+            "Origins of web pages that may ask, such as https://lab.example.", kinds.names
+        ),
+    )
+    stop_grace: timedelta = field(
+        default=timedelta(seconds=10),
+        metadata=about(
+            "How long a server that is told to stop lets running jobs finish, before it hands "
+            "them back to the queue.",
+            kinds.time_span,
         ),
     )
     log_level: str = field(
-        default="warning",
-        metadata=_about(
-            "How much Treadle itself reports on standard error.",
-            _one_of("debug", "info", "warning", "error"),
+        default="",
+        metadata=about(
+            "How much Treadle itself reports on standard error. "
+            "Default: `info` for `treadle up`, else `warning`.",
+            kinds.one_of("", "debug", "info", "warning", "error"),
         ),
+    )
+    log_format: Literal["lines", "json"] = field(
+        default="lines",
+        metadata=about("How `treadle up` writes its log.", kinds.one_of("lines", "json")),
     )
 
     @property
@@ -263,9 +260,9 @@ def _default_text(name: str) -> str:
     value = FIELDS[name].default
     if name == "data_dir":
         return "`~/.local/share/treadle`"
-    if value is dataclasses.MISSING or value in (None, "", ()):
+    if value is dataclasses.MISSING or value is False or value in (None, "", ()):
         return ""
-    if name.endswith("_limit"):
+    if name in ("output_limit", "request_limit"):
         return f"`{size_text(value)}`"
     return f"`{duration_text(value) if isinstance(value, timedelta) else value}`"
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from starlette.requests import Request
 
+from treadle.api.http.life import Life
 from treadle.api.http.operations import Operation
 from treadle.api.http.traffic import Traffic
 from treadle.errors import Unavailable
@@ -36,6 +37,7 @@ class House:
     allowed_origins: tuple[str, ...] = ()  #: of web pages that may ask, besides its own
     owner_token: str = field(default="", repr=False)  #: "" = there is none
     traffic: Traffic = field(default_factory=Traffic)
+    life: Life = field(default_factory=Life)
 
 
 def house_of(request: Request) -> House:
