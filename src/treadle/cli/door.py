@@ -1,4 +1,4 @@
-"""The CLI's door to a data directory: what commands ask of the client, as records.
+"""The CLI's door to a server or a data directory: what commands ask of the client, as records.
 
 The client, and all that it loads, is imported when a door is opened: help and version stay fast.
 """
@@ -49,8 +49,9 @@ def opened(settings: Settings, *, start: bool) -> Iterator["Door"]:
     becomes the owner. Closing it hands back what is not done.
     """
     client = _to_server(settings.server) if settings.server else _to_data_dir(settings, start=start)
+    local = None if settings.server else cast("Embedded", client.link)
     try:
-        yield Door(client)
+        yield Door(client, local, settings.server)
     finally:
         client.close()
 
@@ -73,36 +74,41 @@ def _to_data_dir(settings: Settings, *, start: bool) -> "Client":
 
 
 class Door:
-    """One open data directory; safe to use from several threads."""
+    """One open server or data directory; safe to use from several threads.
 
-    def __init__(self, client: "Client") -> None:
+    server: its address; "" for a data directory, whose link is `local`.
+    """
+
+    def __init__(self, client: "Client", local: "Embedded | None" = None, server: str = "") -> None:
         self._client = client
         self._ask = client.door
-        self._link = cast("Embedded", client.link)
+        self._local = local
+        self.server = server
 
-    # the directory
+    # the house
 
     @property
     def embedded(self) -> bool:
         """This process is the owner."""
-        return self._link.is_owner
+        return self._local is not None and self._local.is_owner
 
     @property
     def read_only(self) -> bool:
         """Nobody is the owner: nothing moves."""
-        return self._link.read_only
+        return self._client.link.read_only
 
     def on_notice(self, told: Callable[[str], None]) -> None:
         """Have notices about the connection told there; from another thread."""
-        self._link.on_notice = told
+        self._client.link.on_notice = told
 
     def linger(self, on_wait: Callable[[list[Run]], None], give_up: Callable[[], bool]) -> None:
         """As the owner, wait for the runs of others, or until give_up(). on_wait: told which."""
-        self._link.linger(on_wait, give_up)
+        if self._local is not None:
+            self._local.linger(on_wait, give_up)
 
     def close(self) -> None:
-        """Let go of the data directory; again is harmless."""
-        self._link.close()
+        """Let go of the house; again is harmless."""
+        self._client.close()
 
     def health(self) -> dict[str, Any]:
         return self._client.health()
@@ -215,9 +221,9 @@ class Door:
     def delete(self, run_id: str) -> None:
         self._client.delete(run_id)
 
-    def wait(self, run_id: str) -> Run:
-        """The run when it has ended."""
-        return self._ask(lambda api: api.run_ended(run_id))
+    def wait(self, run_id: str, timeout_seconds: float | None = None) -> Run:
+        """The run when it has ended, or when so much time has gone by."""
+        return self._ask(lambda api: api.run_ended(run_id, timeout_seconds))
 
     def blob(self, digest: str) -> bytes:
         """Stored bytes, a file of a run's code for instance. Raises MissingBlob."""

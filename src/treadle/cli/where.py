@@ -14,10 +14,11 @@ from typing import Any
 
 import typer
 
+from treadle.cli.choice import chosen
 from treadle.cli.door import Door, opened
 from treadle.cli.options import DataDir, Server, Slots
 from treadle.errors import InvalidRequest
-from treadle.server.settings import Settings, load
+from treadle.server.settings import Settings
 
 TYPED = "COMMANDLINE"  #: what click calls the source of a value that was typed
 
@@ -31,18 +32,8 @@ class Where:
     typed: frozenset[str] = field(default=frozenset(), metadata={"option": False})
 
     def settings(self) -> Settings:
-        """What is typed counts before the environment, that before `treadle.toml`, and of the
-        two the server before the data directory: settings.server is "" where it does not count.
-
-        Raises InvalidRequest where both are typed.
-        """
-        if self.typed >= {"server", "data_dir"}:
-            raise InvalidRequest(
-                "Both a server and a data directory are named.",
-                hint="Leave out --server or --data-dir.",
-            )
-        local = "data_dir" in self.typed or (self.server is None and self.data_dir is not None)
-        return load(server="" if local else self.server, data_dir=self.data_dir, **self._more())
+        """As `choice.chosen`."""
+        return chosen(self.server, self.data_dir, self.typed, **self._more())
 
     def _more(self) -> dict[str, Any]:
         return {}

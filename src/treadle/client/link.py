@@ -16,6 +16,7 @@ class Link(Protocol):
     """A road to one data directory or server, with an event loop in a thread of its own."""
 
     portal: "BlockingPortal"
+    on_notice: Callable[[str], None]  #: told of the connection: lost, found again; in the loop
 
     @property
     def read_only(self) -> bool:

@@ -4,16 +4,19 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from treadle.cli.completion.engine import Candidate, Typed
 from treadle.cli.completion.files import parameters_of, targets
 from treadle.storage.ledger.glance import Glance
 
+if TYPE_CHECKING:
+    from treadle.cli.completion.afar import Afar
+
 ACTIVE = ("queued", "running", "aborting")
 ENDED = ("completed", "failed", "aborted")
 #: what a command can do something about
-STATES_FOR = {"abort": ACTIVE, "retry": ("failed", "aborted"), "rm": ENDED}
+STATES_FOR = {"abort": ACTIVE, "wait": ACTIVE, "retry": ("failed", "aborted"), "rm": ENDED}
 Source = Callable[[Typed, str], list[Candidate]]
 
 
@@ -25,16 +28,26 @@ def offered(typed: Typed, parameter: Mapping[str, Any], incomplete: str) -> list
     return source(typed, incomplete) if source else []
 
 
-def glance(typed: Typed) -> Glance:
-    """The ledger that the command would use."""
+def glance(typed: Typed) -> "Glance | Afar":
+    """A look at the ledger, or the server, that the command would use."""
+    from treadle.cli.choice import chosen  # noqa: PLC0415 - not for files and parameters
     from treadle.errors import TreadleError  # noqa: PLC0415 - with settings
-    from treadle.server.settings import load  # noqa: PLC0415 - not for files and parameters
 
-    given = typed.last("data_dir")
+    named = {name for name in ("server", "data_dir") if typed.last(name)}
+    server = typed.last("server") or os.environ.get("TREADLE_SERVER") or None
+    folder = typed.last("data_dir") or os.environ.get("TREADLE_DATA_DIR") or None
     try:
-        return Glance(load(data_dir=Path(given) if given else None).data_dir)
+        settings = chosen(server, Path(folder) if folder else None, named)
+        return _afar(settings.server) if settings.server else Glance(settings.data_dir)
     except TreadleError:
         return Glance(Path(os.devnull))
+
+
+def _afar(url: str) -> "Afar":
+    from treadle.cli.completion.afar import Afar  # noqa: PLC0415 - http.client, for servers only
+    from treadle.client.credentials import token_for  # noqa: PLC0415 - as above
+
+    return Afar(url, token_for(url) or "")
 
 
 def run_ids(typed: Typed, incomplete: str) -> list[Candidate]:
@@ -61,7 +74,7 @@ def _ago(at: Any) -> str:
     return f"{int(seconds)}s ago"
 
 
-def _run(typed: Typed, look: Glance) -> str | None:
+def _run(typed: Typed, look: "Glance | Afar") -> str | None:
     asked = typed.last("run_id", "run")
     return look.run(asked) if asked else None
 
