@@ -21,9 +21,11 @@ from treadle.cli import (
     logs,
     outputs,
     printing,
+    ps,
     run,
     up,
     upkeep,
+    wait,
 )
 from treadle.cli.signals import silence
 from treadle.cli.where import spelt_out
@@ -76,12 +78,12 @@ app = typer.Typer(
 RUNNING, SERVING, WRITING = "Run", "Serve", "Write"
 LOOKING, KEEPING = "Look", "Upkeep"
 COMMANDS: dict[str, list[Callable[..., None]]] = {
-    RUNNING: [init.init, run.run, upkeep.abort, run.retry],
+    RUNNING: [init.init, run.run, upkeep.abort, run.retry, wait.wait],
     SERVING: [up.up],
     WRITING: [documents.validate, documents.export, documents.schema],
     LOOKING: [
         graph.graph,
-        listing.ps,
+        ps.ps,
         listing.show,
         diff.diff,
         logs.logs,
@@ -91,7 +93,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
     ],
     KEEPING: [upkeep.rm, upkeep.gc, doctor.doctor, upkeep.version],
 }
-WITH_GROUPS = (listing.ps,)
+WITH_GROUPS = (ps.ps,)
 for panel, commands in COMMANDS.items():
     for command in commands:
         kind = groups.GroupCommand if command in WITH_GROUPS else None

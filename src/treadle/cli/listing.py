@@ -1,120 +1,21 @@
-"""`treadle ps`, `show` and `metrics`."""
+"""`treadle show` and `metrics`."""
 
-import contextlib
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from treadle.cli import groups, printing, summary
+from treadle.cli import printing, summary
 from treadle.cli.board import in_words
 from treadle.cli.graph import AsDot, AsMermaid, AsSvg, AsText, To, form_of, of_run, put
 from treadle.cli.linger import tell_of_standing
-from treadle.cli.options import Best, Json, RunId
+from treadle.cli.options import Json, RunId
 from treadle.cli.printing import say
 from treadle.cli.where import Where
-from treadle.errors import InvalidRequest, NotFound
-from treadle.model.groups import Goal
 from treadle.model.records import Job, Metric, Run
 from treadle.model.states import RUN_ENDS, JobState, RunState
 
-STYLES = {
-    RunState.COMPLETED: "green",
-    RunState.FAILED: "bold red",
-    RunState.ABORTED: "yellow",
-    RunState.ABORTING: "yellow",
-    RunState.RUNNING: "cyan",
-}
 MOST_JOBS = 200  #: shown by `show` without --all
-
-
-def ps(  # noqa: PLR0913 - one for each option of the command
-    where: Where,
-    state: Annotated[
-        str | None, typer.Option(help="Only these: running, queued, completed, failed, ...")
-    ] = None,
-    pipeline: Annotated[str | None, typer.Option(help="Only runs of this pipeline.")] = None,
-    label: Annotated[
-        str | None, typer.Option(metavar="KEY=VALUE", help="Only runs with this label.")
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[NAME]",
-            help="Compare the runs of a group; without a name, list the groups.",
-        ),
-    ] = None,
-    best: Best = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
-    all_runs: Annotated[bool, typer.Option("--all", "-a", help="All of them.")] = False,
-    as_json: Json = False,
-) -> None:
-    """List runs, newest first; or groups of runs, and what became of them."""
-    asked = {"state": state, "pipeline": pipeline, "label": label}
-    if group is not None or best is not None:
-        _refuse_together(group, asked)
-        how_many = None if all_runs else limit
-        _ps_group(group or groups.ALL, best, how_many, where, as_json)
-        return
-    runs: list[Run] = []
-    stands_still = False
-    with (
-        contextlib.suppress(NotFound),  # a data directory that is not there yet
-        where.opened(start=False) as door,
-    ):
-        runs = door.runs(limit=None if all_runs else limit, **asked)
-        stands_still = door.read_only
-    if as_json:
-        printing.say_json({"runs": runs})
-    elif runs:
-        printing.table(
-            ("run", "pipeline", "state", "steps", "started", "took", "parameters"),
-            map(_run_row, runs),
-            numbers=("steps", "took"),
-        )
-        if stands_still:
-            tell_of_standing(runs)
-    else:
-        printing.tell("No runs." if any(asked.values()) else "No runs yet: treadle run FILE")
-
-
-def _refuse_together(group: str | None, asked: dict[str, str | None]) -> None:
-    others = [f"--{name}" for name, value in asked.items() if value]
-    if group is None:
-        hint = "treadle ps --group NAME --best METRIC"
-        raise InvalidRequest("--best compares the runs of a group.", hint=hint)
-    if others:
-        raise InvalidRequest(f"--group does not go together with {', '.join(others)}.")
-
-
-def _ps_group(group: str, best: str | None, limit: int | None, where: Where, as_json: bool) -> None:
-    goal = Goal.read(best) if best is not None else None
-    with contextlib.ExitStack() as stack:
-        try:
-            door = stack.enter_context(where.opened(start=False))
-        except NotFound:  # a data directory that is not there yet
-            if group != groups.ALL:
-                raise
-            groups.tell_groups([], [], None, as_json=as_json)
-            return
-        if group == groups.ALL:
-            groups.list_groups(door, goal, limit=limit, as_json=as_json)
-        else:
-            groups.show_group(door, group, goal, every=limit is None, as_json=as_json)
-
-
-def _run_row(run: Run) -> Sequence[Any]:
-    name = f"{run.labels['name']} " if "name" in run.labels else ""
-    failed = f" ({run.jobs_failed} failed)" if run.jobs_failed else ""
-    return (
-        (run.id, "bold"),
-        run.pipeline,
-        (run.state.value, STYLES.get(run.state, "")),
-        f"{run.jobs_total - run.jobs_left}/{run.jobs_total}{failed}",
-        printing.ago(run.created_at),
-        printing.span(run.started_at or run.created_at, run.ended_at),
-        (name + printing.pairs(run.parameters), "dim"),
-    )
 
 
 def show(  # noqa: PLR0913 - one for each option of the command

@@ -1,9 +1,13 @@
 """Arguments and options that several commands share. Each option has an environment twin."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from treadle.errors import InvalidRequest
+from treadle.model.quantities import duration
 
 RunId = Annotated[
     str, typer.Argument(metavar="ID", help="A run's id, its unique beginning, or @last.")
@@ -86,3 +90,22 @@ Best = Annotated[
         help="Put the run with the highest value of this metric first; with :min, the lowest.",
     ),
 ]
+
+
+def moment(given: str | None, option: str) -> datetime | None:
+    """The time that is meant: 2h for so long ago, or a date or time as in 2026-11-21T12:00, which
+    is local where it names no zone. Raises InvalidRequest.
+    """
+    if given is None:
+        return None
+    try:
+        return datetime.now().astimezone() - duration(given)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return datetime.fromisoformat(given).astimezone()
+    except (ValueError, OverflowError):
+        raise InvalidRequest(
+            f"{option} {given}: no time is called so.",
+            hint="Write 30m, 2h or 7d for so long ago, or a date such as 2026-11-21T12:00.",
+        ) from None
