@@ -11,6 +11,7 @@
     |   |-- KeyReused          an idempotency key that already stands for another request
     |   |-- Unauthorized       nobody known asks: no token, or one that does not hold any more
     |   |-- Forbidden          who asks is known, and may not do this
+    |   |-- RangeNotSatisfiable  asks for bytes behind the last one
     |   `-- TooLarge           asks for more than this machine, or a limit, has
     |-- JobError               the user's code ended badly; carries a Failure
     |   `-- WorkerDied         its process died; carries the death certificate too
@@ -99,6 +100,12 @@ class TooLarge(UserMistake):
     code = "too_large"
 
 
+class RangeNotSatisfiable(UserMistake):
+    """details: `size_bytes`, how many there are."""
+
+    code = "range.not_satisfiable"
+
+
 class KeyReused(UserMistake):
     code = "idempotency.key_reused"
 
@@ -184,7 +191,12 @@ def _tree(base: type[TreadleError]) -> dict[str, type[TreadleError]]:
     return found
 
 
-def from_wire(code: str, message: str, hint: str = "") -> TreadleError:
-    """The error a door reported: by its code, or TreadleError for a code of a newer release."""
-    kind = _tree(TreadleError).get(code, TreadleError)
-    return kind(message, hint=hint)
+def from_wire(
+    code: str, message: str, hint: str = "", details: dict[str, Any] | None = None
+) -> TreadleError:
+    """The error a door reported, by its code; of a code that only a newer release knows, a
+    TreadleError that keeps it."""
+    error = _tree(TreadleError).get(code, TreadleError)(message, hint=hint)
+    error.code = code
+    error.details.update(details or {})
+    return error

@@ -1,20 +1,19 @@
 """Bytes in and out by digest, in pieces, however large."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
 
-import anyio
-from anyio import from_thread, to_thread
+from anyio import to_thread
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
-from treadle.api.http.asked import json_body
+from treadle.api.http.arriving import batches, store
+from treadle.api.http.asked import json_body, query
 from treadle.api.http.encode import json_response
+from treadle.api.http.sending import Content, send
 from treadle.api.http.state import house_of
 from treadle.errors import InvalidRequest, TooLarge
-from treadle.interfaces import BlobStore
 
-PIECE_BYTES = 1024 * 1024
+MOST_TOGETHER_BYTES = 1024 * 1024  #: of a blob that is sent with others
 MOST_BLOBS = 10_000  #: in one body; the answer names each
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -32,16 +31,7 @@ def checked_digest(text: object) -> str:
 async def put_blob(request: Request) -> Response:
     """Store the body's bytes, which must have this digest (BLAKE3, 64 hexadecimal digits)."""
     blobs, digest = house_of(request).blobs, checked_digest(request.path_params["digest"])
-    pieces = _pieces(request)
-
-    async def next_piece() -> bytes:
-        return await anext(pieces, b"")
-
-    def arriving() -> Iterator[bytes]:
-        while piece := from_thread.run(next_piece):
-            yield piece
-
-    stored, size = await to_thread.run_sync(lambda: blobs.put(arriving()))
+    stored, size = await store(request, blobs, house_of(request).traffic.uploads)
     if stored != digest:
         raise InvalidRequest(
             f"The bytes have digest {stored}, not {digest}.", hint="Send them again."
@@ -58,8 +48,8 @@ async def post_blobs(request: Request) -> Response:
     def put_all(parts: list[memoryview]) -> list[str]:
         return [blobs.put([part])[0] for part in parts]
 
-    async for piece in _pieces(request):
-        parts, rest = _parts(rest + piece)
+    async for batch in batches(request):
+        parts, rest = _parts(b"".join([rest, *batch]))
         if len(digests) + len(parts) > MOST_BLOBS:
             raise TooLarge(
                 f"The body holds more than {MOST_BLOBS:,} blobs.", hint="Send them in several."
@@ -75,7 +65,7 @@ def _parts(data: bytes) -> tuple[list[memoryview], bytes]:
     view, found, start = memoryview(data), [], 0
     while start + 8 <= len(view):
         size = int.from_bytes(view[start : start + 8], "big")
-        if size > PIECE_BYTES:
+        if size > MOST_TOGETHER_BYTES:
             raise InvalidRequest(
                 f"A blob of {size} bytes is too large to be sent with others.",
                 hint="Put it by itself: PUT /blobs/{digest}.",
@@ -87,46 +77,12 @@ def _parts(data: bytes) -> tuple[list[memoryview], bytes]:
     return found, bytes(view[start:])
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
-    """The body in pieces of at least PIECE_BYTES, so that few hops to the thread are needed."""
-    gathered = bytearray()
-    async for chunk in request.stream():
-        gathered += chunk
-        if len(gathered) >= PIECE_BYTES:
-            yield bytes(gathered)
-            gathered.clear()
-    if gathered:
-        yield bytes(gathered)
-
-
 async def get_blob(request: Request) -> Response:
-    """The bytes of a blob."""
+    """The bytes of a blob, or a range of them."""
+    query(request)
     blobs, digest = house_of(request).blobs, checked_digest(request.path_params["digest"])
-    headers = {"etag": f'"{digest}"'}
-    if request.method == "HEAD":
-        size = await to_thread.run_sync(blobs.size, digest)
-        return Response(headers={**headers, "content-length": str(size)})
-    return streamed(await opened(blobs, digest), headers)
-
-
-async def opened(blobs: BlobStore, digest: str) -> memoryview:
-    """The bytes, checked: who gets them from here has no other way to see that they are damaged."""
-    return await to_thread.run_sync(lambda: blobs.open(digest, verify=True))
-
-
-def streamed(view: memoryview, headers: dict[str, str], media_type: str = "") -> Response:
-    """The bytes of a view, in pieces."""
-
-    async def pieces() -> AsyncIterator[memoryview]:
-        for start in range(0, len(view), PIECE_BYTES):
-            yield view[start : start + PIECE_BYTES]
-            await anyio.lowlevel.checkpoint()
-
-    return StreamingResponse(
-        pieces(),
-        headers={**headers, "content-length": str(len(view))},
-        media_type=media_type or "application/octet-stream",
-    )
+    size_bytes = await to_thread.run_sync(blobs.size, digest)
+    return await send(request, Content(digest=digest, size_bytes=size_bytes), {})
 
 
 async def missing_blobs(request: Request) -> Response:

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from treadle.api.http.asked import query, whole_id
-from treadle.api.http.blobs import opened, streamed
 from treadle.api.http.encode import json_response, ref_body, shallow
+from treadle.api.http.sending import ASK_AGAIN, FOREVER, Content, disposition, file_name, send
 from treadle.api.http.state import House, house_of
 from treadle.api.http.waiting import until_ended
 from treadle.errors import Conflict, NotFound
@@ -39,15 +39,28 @@ async def get_job(request: Request) -> Response:
 
 
 async def get_output(request: Request) -> Response:
-    """The encoded bytes of an output."""
-    query(request)
+    """The encoded bytes of an output, or a range of them."""
+    values = query(request)
     house, job_id = house_of(request), whole_id(request, "job")
     job, outputs = house.ledger.read(lambda books: (books.job(job_id), books.outputs_of(job_id)))
     ref = _output(job, outputs, request.path_params["name"])
-    headers = {"treadle-codec": ref.codec, "etag": f'"{ref.digest}"'}
-    if ref.inline is not None:
-        return Response(ref.inline, 200, headers, ref.media_type)
-    return streamed(await opened(house.blobs, ref.digest), headers, ref.media_type)
+    name = file_name(job.step, request.path_params["name"], ref)
+    headers = {
+        "treadle-codec": ref.codec,
+        "content-disposition": disposition(name, download=values["download"]),
+    }
+    return await send(request, _content(ref, request.path_params["id"] == job_id), headers)
+
+
+def _content(ref: Ref, stays: bool) -> Content:
+    """stays: the path stands for this job for ever, as a prefix of its id does not."""
+    return Content(
+        digest=ref.digest,
+        size_bytes=ref.size_bytes,
+        inline=ref.inline,
+        media_type=ref.media_type,
+        cache=FOREVER if stays else ASK_AGAIN,
+    )
 
 
 def _output(job: Job, outputs: dict[str, Ref], name: str) -> Ref:

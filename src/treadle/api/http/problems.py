@@ -17,6 +17,7 @@ STATUS: dict[type[TreadleError], int] = {
     errors.MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.TooLarge: 413,
+    errors.RangeNotSatisfiable: 416,
     errors.KeyReused: 422,
     errors.JobError: 409,
     errors.Aborted: 409,
@@ -37,6 +38,7 @@ TITLES = {
     405: "Method not allowed",
     409: "Not possible in the present state",
     413: "Too large",
+    416: "No such range",
     422: "The request cannot be carried out as it is",
     429: "Too much at a time",
     500: "A rule of our own was broken",
@@ -74,6 +76,8 @@ def _headers(error: TreadleError) -> dict[str, str]:
         return {"www-authenticate": "Bearer"}
     if isinstance(error, errors.MethodNotAllowed):
         return {"allow": ", ".join(error.details.get("allow", ()))}
+    if isinstance(error, errors.RangeNotSatisfiable):
+        return {"content-range": f"bytes */{error.details.get('size_bytes', 0)}"}
     if isinstance(error, errors.Busy):
         return {"retry-after": str(math.ceil(error.details.get("retry_after_seconds", 1)))}
     return {}

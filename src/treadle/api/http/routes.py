@@ -1,6 +1,18 @@
 """Every operation of the API, in one table. A route that is not here does not exist."""
 
-from treadle.api.http import blobs, calls, events, gc, groups, health, jobs, runs, snapshots
+from treadle.api.http import (
+    audit,
+    blobs,
+    calls,
+    events,
+    gc,
+    groups,
+    health,
+    jobs,
+    runs,
+    snapshots,
+    tokens,
+)
 from treadle.api.http.operations import LARGEST_PAGE, PAGE, PREFIX, Operation, Query
 from treadle.model.states import RunState
 
@@ -77,7 +89,7 @@ OPERATIONS: tuple[Operation, ...] = (
         method="POST",
         path=f"{PREFIX}/calls",
         handler=calls.post_call,
-        scope="run",
+        scope="call",
         tag="jobs",
         status=201,
         creates=True,
@@ -116,6 +128,14 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=jobs.get_output,
         scope="read",
         tag="jobs",
+        query=(
+            Query(
+                name="download",
+                text="For a browser to keep as a file.",
+                kind="switch",
+                default=False,
+            ),
+        ),
     ),
     # runs
     Operation(
@@ -124,6 +144,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.post_run,
         scope="run",
         tag="runs",
+        query=(WAIT,),
         status=201,
         creates=True,
     ),
@@ -231,6 +252,39 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=groups.get_group,
         scope="read",
         tag="groups",
+    ),
+    # who may ask, and who did
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/tokens",
+        handler=tokens.post_token,
+        scope="admin",
+        tag="access",
+        status=201,
+        creates=True,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/tokens",
+        handler=tokens.list_tokens,
+        scope="admin",
+        tag="access",
+    ),
+    Operation(
+        method="DELETE",
+        path=f"{PREFIX}/tokens/{{name}}",
+        handler=tokens.delete_token,
+        scope="admin",
+        tag="access",
+        status=204,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/audit",
+        handler=audit.list_audit,
+        scope="admin",
+        tag="access",
+        query=(Query(name="user", text="Only what this user did."), BEFORE, LIMIT),
     ),
     # upkeep
     Operation(method="POST", path=f"{PREFIX}/gc", handler=gc.post_gc, scope="admin", tag="server"),

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import anyio
 
 LAST_WORDS_SECONDS = 5.0
+MOST_UPLOADS = 64  #: at a time; each has a thread of its own, however slowly it arrives
 
 
 class Traffic:
@@ -15,6 +16,7 @@ class Traffic:
         self._scopes: set[anyio.CancelScope] = set()
         self._writing = 0
         self._written = anyio.Event()
+        self.uploads = anyio.CapacityLimiter(MOST_UPLOADS)
 
     @contextmanager
     def request(self, method: str) -> Iterator[None]:
