@@ -199,17 +199,19 @@ class BlobStore(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs to list, newest first. before: a cursor (the id of the last run seen)."""
+    """Which runs to list, and in which order: when they were created or, of those that have ended,
+    when they ended; the newest first unless `oldest_first`."""
 
-    state: str | None = None
+    states: tuple[str, ...] = ()  #: in one of these; in any if there are none
     pipeline: str | None = None
-    label: tuple[str, str] | None = None
+    labels: tuple[tuple[str, str], ...] = ()  #: with all of these
     user: str | None = None
-    since: datetime | None = None  #: created then or later
+    since: datetime | None = None  #: created then or later; to the millisecond, as their ids tell
     until: datetime | None = None  #: created before
     sort: Literal["created", "ended"] = "created"
     oldest_first: bool = False
-    before: str | None = None  #: behind which the page begins, in its order
+    before: str | None = None  #: the run, there or not, behind which the page begins, in its order
+    before_ended_at: datetime | None = None  #: when that run ended; needed where ends are sorted
     limit: int = 50
 
 
@@ -235,6 +237,9 @@ class Books(Protocol):
         ...
 
     def tool(self, tool_id: str) -> Tool: ...
+    def tool_named(self, name: str, version: str | None = None) -> Tool:
+        """The one added last of this name, or of this name and version."""
+        ...
 
     def add_pipeline(self, pipeline: Pipeline, at: datetime) -> None: ...
 
@@ -252,7 +257,7 @@ class Books(Protocol):
     def secrets_of(self, run_id: str) -> dict[str, bytes]: ...
     def run(self, run_id: str) -> Run: ...
     def runs(self, query: RunFilter) -> list[Run]:
-        """A page of the list, newest first. Lists leave out each run's `output`."""
+        """A page of the list. Lists leave out each run's `output`."""
         ...
 
     def groups(self, *, before: str | None = None, limit: int = 50) -> list[Group]:
@@ -350,7 +355,12 @@ class Books(Protocol):
         ...
 
     def add_metrics(self, metrics: Sequence[Metric]) -> None: ...
-    def metrics_of(self, run_or_job_id: str, after: int = 0) -> list[Metric]: ...
+    def metrics_of(
+        self, run_or_job_id: str, after: int = 0, *, last: int | None = None
+    ) -> list[Metric]:
+        """In order, after an id. last: of a job, at most so many, the latest."""
+        ...
+
     def last_metrics_of(self, run_id: str) -> list[Metric]:
         """The last value of each metric of each job, in the order of the steps."""
         ...
@@ -366,6 +376,10 @@ class Books(Protocol):
     ) -> None: ...
     def events(self, *, stream: str | None, after: int, limit: int) -> list[Event]:
         """Of one stream after a number, or of all after a cursor; in order."""
+        ...
+
+    def last_event(self, stream: str | None) -> int:
+        """The number of the stream's last event, or the cursor of the last of all; 0 for none."""
         ...
 
     # who may ask, and what was made for whom

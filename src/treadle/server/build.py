@@ -10,6 +10,7 @@ from socket import gethostname
 import anyio
 from starlette.types import ASGIApp
 
+from treadle.api.http.audit_log import AuditLog
 from treadle.api.http.gate import Gate
 from treadle.api.http.life import Life
 from treadle.api.http.state import House
@@ -103,6 +104,7 @@ async def open_house(
             host=settings.host if door else "",
             allowed_hosts=_names_of(door, settings),
             allowed_origins=settings.allowed_origins,
+            audit=stack.enter_context(closing(AuditLog(data_dir))),
             owner_token=ensure_owner_token(data_dir) if door else "",
             life=Life(clock=clock, url=door.url if door else None),
         )

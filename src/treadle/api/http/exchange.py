@@ -20,6 +20,7 @@ class Exchange:
     passed_on: Send
     operation: Operation | None = None
     token: Token | None = None  #: that it was asked with, also one that does not hold any more
+    admitted: bool = False  #: it passed the gate, and was carried out as far as it could be
     status: int = 0
     location: str = ""
 

@@ -56,6 +56,10 @@ class Gate:
             log.exception("%s %s", exchange.method, exchange.path)
             internal = InternalError(f"{type(error).__name__}: {error}", hint="Please report.")
             await _refuse(exchange, internal)
+        finally:
+            if self.house.audit is not None:
+                self.house.audit.tell(exchange, self.house.clock.now())
+        await self._access.note_use(exchange.token)
 
     async def _answer(self, exchange: Exchange) -> None:
         scope, house = exchange.scope, self.house
@@ -64,6 +68,7 @@ class Gate:
         exchange.operation = operation
         principal = self._access.admit(exchange)
         check_scope(principal, operation, scope, house)
+        exchange.admitted = True
         exchange.state.update(
             house=house, operation=operation, principal=principal, access=self._access
         )

@@ -24,6 +24,16 @@ def check_scope(principal: Principal, operation: Operation, scope: Scope, house:
     )
 
 
+def check_inline(principal: Principal) -> None:
+    """Whether code of one's own may be sent to be called. Raises Forbidden."""
+    if principal.may("run"):
+        return
+    raise Forbidden(
+        f"The token {principal.token!r} may only call tools by their names.",
+        hint='Send "tool": "NAME", with arguments as plain JSON.',
+    )
+
+
 def check_tool(principal: Principal, tool: str) -> None:
     """Whether a tool of this name may be called. Raises Forbidden."""
     if principal.may(CALL + tool):

@@ -30,6 +30,43 @@ LIMIT = Query(
     name="limit", text="Entries in one answer.", kind="whole", default=PAGE, most=LARGEST_PAGE
 )
 
+KIND = Query(
+    name="kind",
+    text="Only these kinds of events, comma separated; `job` has `job.failed` and all others.",
+)
+FOLLOW = Query(name="follow", text="Go on with what comes.", kind="switch", default=True)
+OF_EVENTS = (
+    Query(
+        name="after",
+        text="From which event's number on; default the header Last-Event-ID, or 0.",
+    ),
+    KIND,
+    Query(
+        name="output",
+        text="With what jobs print, as `text` of `job.output`.",
+        kind="switch",
+        default=False,
+    ),
+    FOLLOW,
+)
+OF_ALL_EVENTS = (
+    Query(
+        name="after",
+        text="The `cursor` of an event, to go on from there; 0 is the beginning. Default the header"
+        " Last-Event-ID, or from now on; without `follow`, the beginning.",
+    ),
+    KIND,
+    Query(name="user", text="Only of runs and calls of this user."),
+    Query(name="pipeline", text="Only of runs of the pipeline of this name."),
+    Query(
+        name="transient",
+        text="With `job.progress`, `job.metrics` and `job.output`, too.",
+        kind="switch",
+        default=False,
+    ),
+    FOLLOW,
+)
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET", path=f"{PREFIX}/health", handler=health.health, scope="read", tag="server"
@@ -105,7 +142,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path=f"{PREFIX}/jobs/{{id}}/log",
-        handler=jobs.get_log,
+        handler=logs.get_log,
         scope="read",
         tag="jobs",
         query=(
@@ -209,21 +246,6 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         method="GET",
-        path=f"{PREFIX}/runs/{{id}}/events",
-        handler=events.get_events,
-        scope="read",
-        tag="events",
-        query=(
-            Query(
-                name="after",
-                text="From which event's number on; default the header Last-Event-ID, or 0.",
-                kind="whole",
-            ),
-            Query(name="follow", text="Go on until the run's end.", kind="switch", default=True),
-        ),
-    ),
-    Operation(
-        method="GET",
         path=f"{PREFIX}/runs/{{id}}/metrics",
         handler=runs.get_metrics,
         scope="read",
@@ -236,6 +258,55 @@ OPERATIONS: tuple[Operation, ...] = (
                 default=False,
             ),
         ),
+    ),
+    # events
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/events",
+        handler=events.get_all_events,
+        scope="read",
+        tag="events",
+        query=OF_ALL_EVENTS,
+    ),
+    Operation(
+        method="WEBSOCKET",
+        path=f"{PREFIX}/events",
+        handler=events.follow_all_events,
+        scope="read",
+        tag="events",
+        query=OF_ALL_EVENTS,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/runs/{{id}}/events",
+        handler=events.get_events,
+        scope="read",
+        tag="events",
+        query=OF_EVENTS,
+    ),
+    Operation(
+        method="WEBSOCKET",
+        path=f"{PREFIX}/runs/{{id}}/events",
+        handler=events.follow_events,
+        scope="read",
+        tag="events",
+        query=OF_EVENTS,
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/jobs/{{id}}/events",
+        handler=events.get_job_events,
+        scope="read",
+        tag="events",
+        query=OF_EVENTS,
+    ),
+    Operation(
+        method="WEBSOCKET",
+        path=f"{PREFIX}/jobs/{{id}}/events",
+        handler=events.follow_job_events,
+        scope="read",
+        tag="events",
+        query=OF_EVENTS,
     ),
     # groups
     Operation(

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
+from treadle.api.http.audit_log import AuditLog
+from treadle.api.http.feeds import Feeds
 from treadle.api.http.life import Life
 from treadle.api.http.operations import Operation
 from treadle.api.http.traffic import Traffic
@@ -36,34 +38,36 @@ class House:
     allowed_hosts: tuple[str, ...] = ()  #: other names that the server answers to
     allowed_origins: tuple[str, ...] = ()  #: of web pages that may ask, besides its own
     owner_token: str = field(default="", repr=False)  #: "" = there is none
+    audit: AuditLog | None = None  #: None: nothing is written here
     traffic: Traffic = field(default_factory=Traffic)
     life: Life = field(default_factory=Life)
+    feeds: Feeds = field(default_factory=Feeds)
 
 
-def house_of(request: Request) -> House:
+def house_of(request: HTTPConnection) -> House:
     house: House = request.scope["state"]["house"]
     return house
 
 
-def operation_of(request: Request) -> Operation:
+def operation_of(request: HTTPConnection) -> Operation:
     """What is asked for, as the gate found it."""
     operation: Operation = request.scope["state"]["operation"]
     return operation
 
 
-def principal_of(request: Request) -> Principal:
+def principal_of(request: HTTPConnection) -> Principal:
     """Who asks, as the gate found out."""
     principal: Principal = request.scope["state"]["principal"]
     return principal
 
 
-def requester_of(request: Request) -> Requester:
+def requester_of(request: HTTPConnection) -> Requester:
     """For whom something is made, with the request's idempotency key."""
     requester: Requester = request.scope["state"]["requester"]
     return requester
 
 
-def scheduler_of(request: Request) -> Scheduler:
+def scheduler_of(request: HTTPConnection) -> Scheduler:
     """The scheduler.
 
     Raises Unavailable when the data directory has no owner.

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from treadle.errors import NotFound, StaleMove
-from treadle.interfaces import Capacity, RunFilter
+from treadle.interfaces import Capacity
 from treadle.model.bindings import Arguments, Stored, leaves
-from treadle.model.groups import GROUP, Group
+from treadle.model.groups import GROUP
 from treadle.model.orders import Report
 from treadle.model.records import (
     Attempt,
@@ -32,7 +32,9 @@ from treadle.model.states import (
 )
 from treadle.storage.ledger import rows
 from treadle.storage.ledger.access import Access
-from treadle.storage.ledger.upkeep import LAST, QUERIES, Upkeep
+from treadle.storage.ledger.lists import Lists
+from treadle.storage.ledger.queue import Queue
+from treadle.storage.ledger.upkeep import QUERIES, Upkeep
 
 SQL: dict[str, str] = {  # for what every step of every run does: aiosql's own calls cost more
     name: getattr(QUERIES, name).sql
@@ -48,7 +50,6 @@ SQL: dict[str, str] = {  # for what every step of every run does: aiosql's own c
         "lease_job",
         "move_job",
         "queued_jobs",
-        "users_in_queue",
         "promote_children",
         "start_job",
     )
@@ -58,10 +59,11 @@ _MOVES = {  # the frequent ones set only what they change
     JobEvent.STARTED: SQL["start_job"],
     JobEvent.COMPLETED: SQL["complete_job"],
 }
+MOST_REMEMBERED = 10_000  #: streams, tools: with many runs under way they are read again instead
 _KINDS = {event: f"job.{event}" for event in JobEvent}
 
 
-class SqliteBooks(Upkeep, Access):
+class SqliteBooks(Upkeep, Access, Queue, Lists):
     """interfaces.Books on SQLite."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -89,8 +91,16 @@ class SqliteBooks(Upkeep, Access):
             row = QUERIES.tool_definition(self._db, id=tool_id)
             if row is None:
                 raise NotFound(f"There is no tool {tool_id}.")
+            _make_room(self._tools)
             found = self._tools[tool_id] = rows.tool(row["definition"])
         return found
+
+    def tool_named(self, name: str, version: str | None = None) -> Tool:
+        row = QUERIES.newest_tool(self._db, name=name, version=version)
+        if row is None:
+            which = f"tool {name!r}" + (f" of version {version!r}" if version else "")
+            raise NotFound(f"There is no {which}.", hint="A run that has it makes it known.")
+        return self.tool(row["id"])
 
     def add_pipeline(self, pipeline: Pipeline, at: datetime) -> None:
         QUERIES.add_pipeline(
@@ -134,38 +144,6 @@ class SqliteBooks(Upkeep, Access):
         if row is None:
             raise NotFound(f"There is no run {run_id}.", hint="`treadle ps` lists the runs.")
         return rows.run(row, dict(tuple(r) for r in QUERIES.labels_of(self._db, run_id=run_id)))
-
-    def runs(self, query: RunFilter) -> list[Run]:
-        page = {"before": query.before or LAST, "limit": query.limit}
-        if query.label is not None:
-            key, value = query.label
-            found = QUERIES.runs_by_label(
-                self._db, key=key, value=value, state=query.state, pipeline=query.pipeline, **page
-            )
-        elif query.state is not None and query.pipeline is not None:
-            found = QUERIES.runs_by_pipeline_state(
-                self._db, state=query.state, pipeline=query.pipeline, **page
-            )
-        elif query.state is not None:
-            found = QUERIES.runs_by_state(self._db, state=query.state, **page)
-        elif query.pipeline is not None:
-            found = QUERIES.runs_by_pipeline(self._db, pipeline=query.pipeline, **page)
-        else:
-            found = QUERIES.runs_all(self._db, **page)
-        return self._with_labels(list(found))
-
-    def _with_labels(self, found: list[sqlite3.Row]) -> list[Run]:
-        if not found:
-            return []
-        ids = [row["id"] for row in found]
-        labels: dict[str, dict[str, str]] = {}
-        for label in QUERIES.labels_between(self._db, oldest=min(ids), newest=max(ids)):
-            labels.setdefault(label["run_id"], {})[label["key"]] = label["value"]
-        return [rows.run(row, labels.get(row["id"], {})) for row in found]
-
-    def groups(self, *, before: str | None = None, limit: int = 50) -> list[Group]:
-        found = QUERIES.groups(self._db, before=before or LAST, limit=limit)
-        return rows.groups(found)
 
     def active_in_group(self, name: str) -> list[Job]:
         found = QUERIES.active_in_group(self._db, key=GROUP, value=name)
@@ -212,7 +190,9 @@ class SqliteBooks(Upkeep, Access):
         return after
 
     def delete_run(self, run_id: str, at: datetime) -> None:
-        self.add_event(run_id, "run.deleted", at, None, {})
+        run = self.run(run_id)  # nothing else will say whose it was
+        data = {"pipeline": run.pipeline, "user": run.user}
+        self.add_event(run_id, "run.deleted", at, None, data)
         QUERIES.delete_events_before_last(self._db, stream=run_id)
         QUERIES.delete_run(self._db, id=run_id)
 
@@ -304,9 +284,6 @@ class SqliteBooks(Upkeep, Access):
             reason=reason,
         )
 
-    def users_in_queue(self) -> list[str]:
-        return [row[0] for row in self._db.execute(SQL["users_in_queue"])]
-
     def queued_jobs(self, user: str, room: Capacity, limit: int) -> list[Job]:
         asked = {
             "user": user,
@@ -316,9 +293,6 @@ class SqliteBooks(Upkeep, Access):
             "limit": limit,
         }
         return self._jobs(self._db.execute(SQL["queued_jobs"], asked))
-
-    def count_unended_jobs(self) -> int:
-        return int(QUERIES.count_unended_jobs(self._db)[0])
 
     def leased_jobs(self) -> list[Job]:
         return self._jobs(QUERIES.leased_jobs(self._db))
@@ -404,11 +378,14 @@ class SqliteBooks(Upkeep, Access):
         ]
         QUERIES.add_metric(self._db, values)
 
-    def metrics_of(self, run_or_job_id: str, after: int = 0) -> list[Metric]:
+    def metrics_of(
+        self, run_or_job_id: str, after: int = 0, *, last: int | None = None
+    ) -> list[Metric]:
         if run_or_job_id.startswith("run_"):
             found = QUERIES.metrics_of_run(self._db, run_id=run_or_job_id, after=after)
         else:
-            found = QUERIES.metrics_of_job(self._db, job_id=run_or_job_id, after=after)
+            limit = -1 if last is None else last
+            found = QUERIES.metrics_of_job(self._db, job_id=run_or_job_id, after=after, limit=limit)
         return [rows.metric(row) for row in found]
 
     def last_metrics_of(self, run_id: str) -> list[Metric]:
@@ -430,6 +407,7 @@ class SqliteBooks(Upkeep, Access):
     ) -> None:
         number = self._numbers.get(stream)
         if number is None:
+            _make_room(self._numbers)
             number = self._db.execute(SQL["last_number"], {"stream": stream}).fetchone()[0]
         self._numbers[stream] = number + 1
         self._db.execute(
@@ -459,6 +437,20 @@ class SqliteBooks(Upkeep, Access):
         else:
             found = QUERIES.events_of_stream(self._db, stream=stream, after=after, limit=limit)
         return [rows.event(row) for row in found]
+
+    def last_event(self, stream: str | None) -> int:
+        if stream is None:
+            found = QUERIES.last_cursor(self._db)
+        else:
+            found = QUERIES.last_number(self._db, stream=stream)
+        last: int = found[0]
+        return last
+
+
+def _make_room(remembered: dict[str, Any]) -> None:
+    """Forget the oldest, so that memory does not grow with what the ledger holds."""
+    if len(remembered) >= MOST_REMEMBERED:
+        del remembered[next(iter(remembered))]
 
 
 def _blobs_in(arguments: Arguments) -> set[str]:

@@ -7,6 +7,12 @@ ON CONFLICT (id) DO NOTHING;
 -- name: tool_definition^
 SELECT definition FROM tools WHERE id = :id;
 
+-- name: newest_tool^
+-- Of a name, or of a name and version.
+SELECT id FROM tools
+WHERE name = :name AND (:version IS NULL OR version = :version)
+ORDER BY added_at DESC, id DESC LIMIT 1;
+
 -- name: add_pipeline!
 INSERT INTO pipelines (name, version, description, parameters_schema, added_at)
 VALUES (:name, :version, :description, :parameters_schema, :at)
