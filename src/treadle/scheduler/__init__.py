@@ -2,6 +2,6 @@
 
 from treadle.scheduler.dispatch import Site
 from treadle.scheduler.scheduler import Scheduler, Stores
-from treadle.scheduler.watch import Change, Subscription, Watch
+from treadle.scheduler.watch import Change, Listener, Subscription, Watch
 
-__all__ = ["Change", "Scheduler", "Site", "Stores", "Subscription", "Watch"]
+__all__ = ["Change", "Listener", "Scheduler", "Site", "Stores", "Subscription", "Watch"]

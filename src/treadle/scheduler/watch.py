@@ -4,7 +4,7 @@ Nothing is queued per follower but a set of names, so a slow one costs no memory
 """
 
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Protocol, Self
 
 import anyio
 
@@ -22,6 +22,12 @@ class Change(NamedTuple):
         return self.job_id or self.stream
 
 
+class Listener(Protocol):
+    """Is told at once of each change, in the midst of other work: it may only take note."""
+
+    def tell(self, change: Change) -> None: ...
+
+
 class Subscription:
     """What changed for one follower since it last asked. Used as a context manager."""
 
@@ -31,7 +37,7 @@ class Subscription:
         self._wake = anyio.Event()
 
     def __enter__(self) -> Self:
-        self._watch.subscriptions(self._stream).add(self)
+        self._watch.add(self._stream, self)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -60,7 +66,7 @@ class Watch:
     """The one place that knows the followers."""
 
     def __init__(self) -> None:
-        self._by_stream: dict[str | None, set[Subscription]] = {}
+        self._by_stream: dict[str | None, set[Listener]] = {}
 
     def subscribe(self, stream: str | None, *, only: str | None = None) -> Subscription:
         """Follow one stream, or all (None). Enter it before reading, so that nothing is missed.
@@ -69,13 +75,14 @@ class Watch:
         """
         return Subscription(self, stream, only)
 
-    def subscriptions(self, stream: str | None) -> set[Subscription]:
-        return self._by_stream.setdefault(stream, set())
+    def add(self, stream: str | None, listener: Listener) -> None:
+        """Tell the listener of one stream, or of all (None), until it is forgotten."""
+        self._by_stream.setdefault(stream, set()).add(listener)
 
-    def forget(self, stream: str | None, subscription: Subscription) -> None:
-        followers = self._by_stream[stream]
-        followers.discard(subscription)
-        if not followers:
+    def forget(self, stream: str | None, listener: Listener) -> None:
+        listeners = self._by_stream[stream]
+        listeners.discard(listener)
+        if not listeners:
             del self._by_stream[stream]
 
     def publish(self, changes: Iterable[Change]) -> None:
@@ -83,5 +90,5 @@ class Watch:
             return
         everything = self._by_stream.get(None, ())
         for change in changes:
-            for subscription in (*self._by_stream.get(change.stream, ()), *everything):
-                subscription.tell(change)
+            for listener in (*self._by_stream.get(change.stream, ()), *everything):
+                listener.tell(change)

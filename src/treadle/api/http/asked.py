@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from treadle.api.http.operations import Query
 from treadle.api.http.state import house_of, operation_of
@@ -16,19 +16,31 @@ LATEST = "latest"
 ID_LENGTH = 18  #: what follows the kind and "_" in a whole id
 
 
-def query(request: Request) -> dict[str, Any]:
+def query(request: HTTPConnection) -> dict[str, Any]:
     """The query parameters that the operation has, each read by its kind.
 
     Raises InvalidRequest for one that it does not have, or that makes no sense.
     """
     declared = {each.name: each for each in operation_of(request).query}
-    given = dict(request.query_params)
-    for name in given:
+    given: dict[str, list[str]] = {}
+    for name, text in request.query_params.multi_items():
         if name not in declared:
             raise InvalidRequest(
-                f"{request.url.path} has no parameter {name!r}.", hint=nearest(name, declared)
+                f"{request.url.path} has no parameter {name[:80]!r}.", hint=nearest(name, declared)
             )
-    return {name: _read(each, given.get(name, "")) for name, each in declared.items()}
+        if "\0" in text:
+            raise InvalidRequest(f"{name}: there is a NUL in it.")
+        given.setdefault(name, []).append(text)
+    return {name: _value(each, given.get(name, [])) for name, each in declared.items()}
+
+
+def _value(each: Query, texts: list[str]) -> Any:
+    if each.several:
+        parts = [part for text in texts for part in (text.split(",") if each.choices else [text])]
+        return tuple(dict.fromkeys(_read(each, part) for part in parts if part))
+    if len(texts) > 1:
+        raise InvalidRequest(f"{each.name} is given {len(texts)} times.", hint="Give it once.")
+    return _read(each, texts[0] if texts else "")
 
 
 def _read(each: Query, text: str) -> Any:
@@ -39,7 +51,7 @@ def _read(each: Query, text: str) -> Any:
     except ValueError as error:
         raise InvalidRequest(f"{each.name}={text[:80]!r}: expected {error}.") from None
     if each.choices and value not in each.choices:
-        hint = nearest(text, each.choices) or f"One of {', '.join(each.choices)}."
+        hint = nearest(text[:80], each.choices) or f"One of {', '.join(each.choices)}."
         raise InvalidRequest(f"There is no {each.name} {text[:80]!r}.", hint=hint)
     return value if each.most is None else min(value, type(value)(each.most))
 
@@ -98,7 +110,7 @@ async def json_body(request: Request, allowed: Collection[str]) -> dict[str, Any
     return body
 
 
-def whole_id(request: Request, kind: str) -> str:
+def whole_id(request: HTTPConnection, kind: str) -> str:
     """The id in the path: whole, or a prefix that only one run or job has; "latest" for a run.
 
     Raises NotFound, or InvalidRequest for an ambiguous prefix.

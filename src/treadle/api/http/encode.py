@@ -1,7 +1,6 @@
 """Records as JSON bodies: msgspec does the records as they stand, we do the few exceptions."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import fields
 from functools import cache
 from typing import Any
@@ -11,7 +10,7 @@ from starlette.responses import Response
 
 from treadle.model import bindings
 from treadle.model.bindings import Arguments
-from treadle.model.records import Event, Metric, Run
+from treadle.model.records import Metric, Run
 from treadle.model.refs import Ref
 
 Body = dict[str, Any]
@@ -61,13 +60,3 @@ def encode(body: Any) -> bytes:
 def json_response(body: Any, status: int = 200, *, location: str = "") -> Response:
     headers = {"location": location} if location else None
     return Response(encode(body), status, headers, media_type="application/json")
-
-
-def event_lines(events: Iterable[Event]) -> bytes:
-    """Server-sent events, one chunk for all; only events of the diary have an id."""
-    parts = []
-    for event in events:
-        if event.number:
-            parts.append(b"id: %d\n" % event.number)
-        parts.append(b"data: " + encode(event) + b"\n\n")
-    return b"".join(parts)

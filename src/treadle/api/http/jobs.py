@@ -1,23 +1,18 @@
 """Jobs: their state, attempts, logs and outputs."""
 
-from collections.abc import AsyncIterator
-
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from treadle.api.http.asked import query, whole_id
 from treadle.api.http.encode import json_response, ref_body, shallow
 from treadle.api.http.sending import ASK_AGAIN, FOREVER, Content, disposition, file_name, send
-from treadle.api.http.state import House, house_of
+from treadle.api.http.state import house_of
 from treadle.api.http.waiting import until_ended
 from treadle.errors import Conflict, NotFound
 from treadle.model.graph import nearest
 from treadle.model.records import Job
 from treadle.model.refs import Ref
 from treadle.model.states import JOB_ENDS
-
-READ_BYTES = 256 * 1024
-LOG_MEDIA_TYPE = "text/plain; charset=utf-8"
 
 
 async def get_job(request: Request) -> Response:
@@ -73,57 +68,3 @@ def _output(job: Job, outputs: dict[str, Ref], name: str) -> Ref:
     if not outputs:
         raise Conflict(f"Step {job.step!r} is {job.state} and has no outputs.")
     raise NotFound(f"Step {job.step!r} has no output {name!r}.", hint=nearest(name, outputs))
-
-
-async def get_log(request: Request) -> Response:
-    """What a job printed, as bytes. Following ends when the attempt has ended."""
-    values = query(request)
-    house, job_id = house_of(request), whole_id(request, "job")
-    job = house.ledger.read(lambda books: books.job(job_id))
-    attempt = max(job.attempt, 1) if values["attempt"] is None else values["attempt"]
-    offset = values["offset"]
-    size = house.logs.size(job.stream, job_id, attempt)
-    headers = {"treadle-log-size": str(size), "treadle-attempt": str(attempt)}
-    if values["limit"] is not None:
-        limit = values["limit"]
-        data = house.logs.read(job.stream, job_id, attempt, offset=offset, limit=limit)
-        return Response(data, 200, headers, LOG_MEDIA_TYPE)
-    printed = Printed(house, job, attempt, offset)
-    follow = values["follow"] and house.scheduler is not None
-    return StreamingResponse(
-        printed.followed() if follow else printed.so_far(),
-        headers=headers,
-        media_type=LOG_MEDIA_TYPE,
-    )
-
-
-class Printed:
-    """One reader's place in the log of an attempt."""
-
-    def __init__(self, house: House, job: Job, attempt: int, offset: int) -> None:
-        self.house, self.job, self.attempt, self.offset = house, job, attempt, offset
-
-    async def so_far(self) -> AsyncIterator[bytes]:
-        """What is there."""
-        log = self.house.logs
-        while data := log.read(
-            self.job.stream, self.job.id, self.attempt, offset=self.offset, limit=READ_BYTES
-        ):
-            self.offset += len(data)
-            yield data
-
-    async def followed(self) -> AsyncIterator[bytes]:
-        """What is there, and what will be, until the attempt has ended."""
-        assert self.house.scheduler is not None
-        with self.house.scheduler.watch.subscribe(self.job.stream) as changes:
-            while True:
-                ended = self._has_ended()
-                async for data in self.so_far():
-                    yield data
-                if ended:
-                    return
-                await changes.changes()
-
-    def _has_ended(self) -> bool:
-        now = self.house.ledger.read(lambda books: books.job(self.job.id))
-        return now.state in JOB_ENDS or now.attempt > self.attempt

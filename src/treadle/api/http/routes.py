@@ -9,12 +9,13 @@ from treadle.api.http import (
     groups,
     health,
     jobs,
+    logs,
     runs,
+    runs_list,
     snapshots,
     tokens,
 )
 from treadle.api.http.operations import LARGEST_PAGE, PAGE, PREFIX, Operation, Query
-from treadle.model.states import RunState
 
 MOST_BYTES = 16 * 1024 * 1024  #: of a log in one answer that is not streamed
 LONGEST_WAIT_SECONDS = 3600.0
@@ -29,7 +30,6 @@ BEFORE = Query(name="before", text="The `next` of the page before.")
 LIMIT = Query(
     name="limit", text="Entries in one answer.", kind="whole", default=PAGE, most=LARGEST_PAGE
 )
-
 KIND = Query(
     name="kind",
     text="Only these kinds of events, comma separated; `job` has `job.failed` and all others.",
@@ -188,20 +188,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET",
         path=f"{PREFIX}/runs",
-        handler=runs.list_runs,
+        handler=runs_list.list_runs,
         scope="read",
         tag="runs",
-        query=(
-            Query(
-                name="state",
-                text="Only runs in this state.",
-                choices=tuple(s.value for s in RunState),
-            ),
-            Query(name="pipeline", text="Only runs of the pipeline of this name."),
-            Query(name="label", text="Only runs with this label, as key=value."),
-            BEFORE,
-            LIMIT,
-        ),
+        query=(*runs_list.FILTERS, BEFORE, LIMIT),
     ),
     Operation(
         method="GET",

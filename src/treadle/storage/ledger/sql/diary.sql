@@ -5,6 +5,9 @@ VALUES (:stream, :number, :at, :kind, :job_id, :data);
 -- name: last_number^
 SELECT coalesce(max(number), 0) FROM events WHERE stream = :stream;
 
+-- name: last_cursor^
+SELECT coalesce(max(cursor), 0) FROM events;
+
 -- name: events_of_stream
 SELECT * FROM events WHERE stream = :stream AND number > :after ORDER BY number LIMIT :limit;
 
@@ -28,7 +31,10 @@ SELECT metrics.*, max(metrics.id) AS latest
  GROUP BY jobs.position, metrics.name ORDER BY jobs.position, latest;
 
 -- name: metrics_of_job
-SELECT * FROM metrics WHERE job_id = :job_id AND id > :after ORDER BY id;
+-- The latest of them, in order; a negative limit is none.
+SELECT * FROM (
+  SELECT * FROM metrics WHERE job_id = :job_id AND id > :after ORDER BY id DESC LIMIT :limit
+) ORDER BY id;
 
 -- name: set_progress!
 UPDATE jobs SET progress_done = :done, progress_total = :total WHERE id = :id;
