@@ -219,11 +219,11 @@ def test_the_list_of_runs_is_newest_first_in_pages_and_by_filter(ledger):
     assert ids() == newest_first
     assert ids(limit=2) == newest_first[:2]
     assert ids(limit=2, before=newest_first[1]) == newest_first[2:4]
-    assert ids(state="completed") == [ended.id]
-    assert ids(state="completed", pipeline="sample") == [ended.id]
+    assert ids(states=("completed",)) == [ended.id]
+    assert ids(states=("completed",), pipeline="sample") == [ended.id]
     assert ids(pipeline="other") == []
-    assert ids(label=("n", "1")) == newest_first[::2]
-    assert ids(label=("n", "1"), state="completed") == [ended.id]
+    assert ids(labels=(("n", "1"),)) == newest_first[::2]
+    assert ids(labels=(("n", "1"),), states=("completed",)) == [ended.id]
 
 
 def test_a_function_that_raises_rolls_back_its_own_work_only(ledger):

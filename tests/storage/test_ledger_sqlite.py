@@ -36,11 +36,6 @@ def test_every_query_is_prepared_by_sqlite(path):
 @pytest.mark.parametrize(
     "name",
     [
-        "runs_all",
-        "runs_by_state",
-        "runs_by_pipeline",
-        "runs_by_pipeline_state",
-        "runs_by_label",
         "queued_jobs",
         "leased_jobs",
         "jobs_backing_off",

@@ -8,6 +8,7 @@ when the clock is set back.
 import os
 import threading
 import time
+from datetime import datetime
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _CHANCE_BITS = 40
@@ -30,6 +31,13 @@ def new_id(kind: str, *, now_ms: int | None = None) -> str:
 def kind_of(identifier: str) -> str:
     """The kind prefix: kind_of("run_01k...") == "run"."""
     return identifier.partition("_")[0]
+
+
+def first_at(kind: str, moment: datetime) -> str:
+    """What sorts before every id made at that moment or later (to the millisecond), and behind
+    every earlier one."""
+    made_ms = int(moment.timestamp() * 1000)
+    return f"{kind}_{_base32(min(max(made_ms, 0), (1 << 50) - 1), 10)}"
 
 
 def _base32(number: int, width: int) -> str:

@@ -44,7 +44,7 @@ async def get_group(request: Request) -> Response:
 def _members(books: Books, name: str) -> list[Run]:
     found: list[Run] = []
     before: str | None = None
-    while page := books.runs(RunFilter(label=(GROUP, name), before=before, limit=LARGEST_PAGE)):
+    while page := books.runs(RunFilter(labels=((GROUP, name),), before=before, limit=LARGEST_PAGE)):
         found += page
         before = page[-1].id
     if not found:

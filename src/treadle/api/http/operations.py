@@ -23,7 +23,8 @@ Kind = Literal["text", "whole", "number", "switch", "time"]
 class Query:
     """A query parameter. kind: whole and number are from 0; time is ISO 8601.
 
-    default: of one that is not given. most: a larger whole or number counts as this.
+    default: of one that is not given. most: a larger whole or number counts as this. several: it
+    may be given several times; its value is a tuple. Where there are choices, commas do as well.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Query:
     default: Any = None
     most: float | None = None
     choices: tuple[str, ...] = ()
+    several: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from treadle.api.http.operations import PREFIX
 from treadle.api.http.state import house_of, requester_of, scheduler_of
 from treadle.api.http.waiting import until_ended
 from treadle.errors import InvalidRequest
-from treadle.interfaces import Books, RunFilter
+from treadle.interfaces import Books
 from treadle.model.records import Metric, Run, Submission
 from treadle.model.wire import from_wire
 
@@ -23,32 +23,19 @@ def _made(run: Run) -> Response:
 
 
 async def post_run(request: Request) -> Response:
-    """Begin a run of a pipeline."""
-    scheduler = scheduler_of(request)
-    body = await json_body(request, SUBMISSION)
-    return _made(await scheduler.submit(from_wire(Submission, body), by=requester_of(request)))
+    """Begin a run of a pipeline.
 
-
-async def list_runs(request: Request) -> Response:
-    """A page of the runs, newest first."""
-    wanted = _filter(query(request))
-    runs = house_of(request).ledger.read(lambda books: books.runs(wanted))
-    following = runs[-1].id if len(runs) == wanted.limit else None
-    return json_response({"runs": [run_body(run) for run in runs], "next": following})
-
-
-def _filter(values: dict[str, Any]) -> RunFilter:
-    label = values["label"] or ""
-    key, given, value = label.partition("=")
-    if label and not given:
-        raise InvalidRequest(f"label={label!r}: expected key=value.")
-    return RunFilter(
-        state=values["state"],
-        pipeline=values["pipeline"],
-        label=(key, value) if label else None,
-        before=values["before"],
-        limit=max(1, values["limit"]),
-    )
+    With `wait`, answered once it has ended, or when that many seconds are over.
+    """
+    scheduler, by, wait = scheduler_of(request), requester_of(request), query(request)["wait"]
+    run = scheduler.run_made_for(by)  # before a long body is made sense of once more
+    if run is None:
+        body = await json_body(request, SUBMISSION)
+        run = await scheduler.submit(from_wire(Submission, body), by=by)
+    if wait:
+        await until_ended(request, run.id, wait)
+        run = house_of(request).ledger.read(lambda books: books.run(run.id))
+    return _made(run)
 
 
 async def get_run(request: Request) -> Response:

@@ -2,6 +2,16 @@
 
 ALTER TABLE runs ADD COLUMN user TEXT NOT NULL DEFAULT 'owner';
 ALTER TABLE jobs ADD COLUMN user TEXT NOT NULL DEFAULT 'owner';
+
+-- What the runs list reads: each in its order, with what else may be asked for beside.
+DROP INDEX runs_by_end;
+DROP INDEX runs_by_state;
+DROP INDEX runs_by_pipeline;
+DROP INDEX runs_by_pipeline_state;
+CREATE INDEX runs_by_end ON runs (ended_at, id, state, pipeline, user) WHERE ended_at NOT NULL;
+CREATE INDEX runs_by_state ON runs (state, id, user);
+CREATE INDEX runs_by_pipeline ON runs (pipeline, id, user, pipeline_version);
+CREATE INDEX runs_by_pipeline_state ON runs (pipeline, state, id, user);
 CREATE INDEX runs_by_user ON runs (user, id);
 
 -- The queue, by user: each has a head of its own, so that users can take turns.

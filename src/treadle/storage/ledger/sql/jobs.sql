@@ -90,6 +90,18 @@ WITH RECURSIVE users (name) AS (
 )
 SELECT name FROM users WHERE name IS NOT NULL;
 
+-- name: heads_of_queue
+-- Of each user in the queue the first job.
+WITH RECURSIVE users (name) AS (
+  SELECT (SELECT user FROM jobs WHERE state = 'queued' ORDER BY user LIMIT 1)
+  UNION ALL
+  SELECT (SELECT user FROM jobs WHERE state = 'queued' AND user > name ORDER BY user LIMIT 1)
+    FROM users WHERE name IS NOT NULL
+)
+SELECT user, priority, id FROM users JOIN jobs ON jobs.id = (
+  SELECT id FROM jobs WHERE state = 'queued' AND user = name ORDER BY priority DESC, id LIMIT 1
+);
+
 -- name: count_unended_jobs^
 SELECT (SELECT coalesce(sum(jobs_left), 0) FROM runs
          WHERE state IN ('queued', 'running', 'aborting'))
