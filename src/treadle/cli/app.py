@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from treadle.cli import (
+    audit,
     diff,
     doctor,
     documents,
@@ -23,6 +24,7 @@ from treadle.cli import (
     printing,
     ps,
     run,
+    token,
     up,
     upkeep,
     wait,
@@ -91,13 +93,14 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         outputs.artifacts,
         outputs.get,
     ],
-    KEEPING: [upkeep.rm, upkeep.gc, doctor.doctor, upkeep.version],
+    KEEPING: [upkeep.rm, upkeep.gc, audit.audit, doctor.doctor, upkeep.version],
 }
 WITH_GROUPS = (ps.ps,)
 for panel, commands in COMMANDS.items():
     for command in commands:
         kind = groups.GroupCommand if command in WITH_GROUPS else None
         app.command(rich_help_panel=panel, cls=kind)(spelt_out(command))
+app.add_typer(token.app, name="token", rich_help_panel=KEEPING)
 
 
 def run_command_line() -> int:

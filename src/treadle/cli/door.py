@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from treadle.errors import InvalidRequest, NotFound, Unavailable
+from treadle.model.access import Token
 from treadle.model.bindings import Arguments
 from treadle.model.graph import nearest
 from treadle.model.groups import Group, Measured, last_values
@@ -115,6 +116,37 @@ class Door:
 
     def gc(self, *, dry_run: bool, retention_days: float | None) -> dict[str, Any]:
         return self._client.gc(dry_run=dry_run, retention_days=retention_days)
+
+    # who may ask, and who did
+
+    def create_token(self, wanted: Mapping[str, Any]) -> tuple[Token, str]:
+        """(the token, its text, which nobody can have again). wanted: as POST /tokens takes it."""
+        return self._ask(lambda api: api.create_token(wanted))
+
+    def tokens(self) -> list[Token]:
+        """Oldest first."""
+        return self._ask(lambda api: api.tokens())
+
+    def revoke_token(self, name: str) -> None:
+        """By name or id. Raises NotFound."""
+        self._ask(lambda api: api.revoke_token(name))
+
+    def audit(self, *, limit: int | None, user: str | None = None) -> Iterator[dict[str, Any]]:
+        """Lines of the audit log, newest first. limit: None for all."""
+        before: str | None = None
+        left = limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            page, before = self._audit_page(before, size, user)
+            yield from page
+            left = None if left is None else left - len(page)
+            if before is None:
+                return
+
+    def _audit_page(
+        self, before: str | None, limit: int, user: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        return self._ask(lambda api: api.audit(before=before, limit=limit, user=user))
 
     # runs
 

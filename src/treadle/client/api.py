@@ -12,6 +12,7 @@ import msgspec
 from treadle.client.link import Link
 from treadle.client.wire import Content, Wire
 from treadle.model import bindings
+from treadle.model.access import Token
 from treadle.model.bindings import Arguments
 from treadle.model.groups import Group
 from treadle.model.records import Attempt, Event, Job, Metric, Run, Submission, Tool
@@ -253,6 +254,27 @@ class Api:
             body["retention_days"] = retention_days
         found: dict[str, Any] = await self.wire.post("/gc", body, repeatable=True)
         return found
+
+    # who may ask, and who did
+
+    async def create_token(self, wanted: Mapping[str, Any]) -> tuple[Token, str]:
+        """(the token, its text, which nobody can have again). wanted: name, scopes, ..."""
+        wire = await self.wire.post("/tokens", wanted, creates=True)
+        text: str = wire.pop("text")
+        return from_wire(Token, wire), text
+
+    async def tokens(self) -> list[Token]:
+        """All of them, oldest first."""
+        return [from_wire(Token, each) for each in (await self.wire.get("/tokens"))["tokens"]]
+
+    async def revoke_token(self, name: str) -> None:
+        """By name or id."""
+        await self.wire.request("DELETE", f"/tokens/{quote(name, safe='')}")
+
+    async def audit(self, **query: Any) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the audit log, newest first, and the cursor of the next."""
+        wire = await self.wire.get("/audit", **query)
+        return wire["entries"], wire["next"]
 
 
 def _run(wire: Any) -> Run:
