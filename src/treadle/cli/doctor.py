@@ -22,7 +22,10 @@ def doctor(
     as_json: Json = False,
     optional: Annotated[bool, typer.Option(help="Look for optional parts too.")] = True,
 ) -> None:
-    """Examine this machine, the data directory and the project; exit 1 if something is broken."""
+    """Examine this machine, the data directory and the project; exit 1 if something is broken.
+
+    With a server: the way to it, what it says and the token, instead of machine and directory.
+    """
     settings = where.settings()
     findings = list(examine(settings, Path.cwd(), optional=optional))
     broken = any(finding.status == "broken" for finding in findings)
@@ -51,10 +54,16 @@ def examine(settings: Settings, folder: Path, *, optional: bool = True) -> Itera
         machine,
         programs,
         project,
+        server,
     )
 
-    yield from machine.examine(settings)
-    yield from data.examine(settings)
+    if settings.server:
+        from treadle.client.credentials import token_for  # noqa: PLC0415 - for servers only
+
+        yield from server.examine(settings.server, token_for(settings.server) or "")
+    else:
+        yield from machine.examine(settings)
+        yield from data.examine(settings)
     yield from project.examine(folder)
-    if optional:
+    if optional and not settings.server:
         yield from programs.examine(settings)
