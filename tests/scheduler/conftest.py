@@ -23,7 +23,7 @@ class Desk:
         self.clock, self.owners = clock, 0
 
     @asynccontextmanager
-    async def scheduler(self, engine=None, *, clock=None):
+    async def scheduler(self, engine=None, *, clock=None, **options):
         """A scheduler at work; leaving kills it, as kill -9 would."""
         self.owners += 1
         owner = f"own_{self.owners}"
@@ -35,6 +35,7 @@ class Desk:
             scratch=str(self.scratch),
             output_limit_bytes=1000,
             seal=FileSeal(self.key),
+            **options,
         )
         scheduler = Scheduler(stores, engine or MemoryEngine(), site, clock=clock or self.clock)
         async with anyio.create_task_group() as tasks:

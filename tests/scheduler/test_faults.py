@@ -232,3 +232,20 @@ def test_a_ledger_locked_for_a_while_delays_only(desk, monkeypatch):
             assert not locked
 
     anyio.run(main)
+
+
+def test_steps_of_a_run_that_fails_fast_may_all_have_been_lost_for_good(desk):
+    async def main():
+        lost = Execution(on_lost="fail")
+        async with desk.scheduler(MemoryEngine(holds)) as scheduler:
+            submission = a_submission({"a": [], "b": [], "c": []}, lost, fail_fast=True)
+            run = await scheduler.submit(submission)
+            await settled()
+            assert set(desk.states(run.id).values()) == {"running"}
+        # When the owner died, the end of the first asks for the abort of those behind it
+        async with desk.scheduler() as scheduler:
+            assert await scheduler.wait(run.id, timeout_seconds=5)
+        assert desk.run(run.id).state == "failed"
+        assert desk.states(run.id) == {"a": "failed", "b": "aborted", "c": "aborted"}
+
+    anyio.run(main)

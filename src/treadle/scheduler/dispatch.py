@@ -1,7 +1,7 @@
 """What runs next: the head of the queue that fits the room, as orders for the engine."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,10 +19,11 @@ from treadle.model.orders import AttemptKey, Order
 from treadle.model.records import Failure, FailureType, Job, Tool
 from treadle.model.refs import Ref
 from treadle.model.states import JobEvent
-from treadle.scheduler.settle import Flights
+from treadle.scheduler.backlog import QUEUE_LIMIT
+from treadle.scheduler.fairness import Lines, Memory
+from treadle.scheduler.settle import Flight
 
 log = logging.getLogger(__name__)
-PATIENCE_SECONDS = 10.0  #: how long a large job at the head lets smaller ones pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,12 @@ class Site:
     output_limit_bytes: int
     seal: Seal
     fsync: bool = False
+    queue_limit: int = QUEUE_LIMIT  #: jobs that have not ended
 
 
-def room_left(capacity: Capacity, flights: Flights) -> Capacity:
+def room_left(capacity: Capacity, flights: Iterable[Flight]) -> Capacity:
     """What the leased attempts leave free."""
-    asks = [flight.job.execution for flight in flights.values()]
+    asks = [flight.job.execution for flight in flights]
     return Capacity(
         slots=capacity.slots - len(asks),
         cpus=capacity.cpus - sum(ask.cpus for ask in asks),
@@ -49,22 +51,23 @@ def room_left(capacity: Capacity, flights: Flights) -> Capacity:
 
 
 class Dispatcher:
-    """Leases jobs. Remembers how long the head of the queue has been passed by."""
+    """Leases jobs, as the users' turns come."""
 
     def __init__(self, site: Site, capacity: Capacity) -> None:
         self._site, self._capacity = site, capacity
-        self._head: tuple[str, float] | None = None  # (job, monotonic time since when it waits)
+        self._memory = Memory()
 
     def lease(
-        self, books: Books, room: Capacity, at: datetime, monotonic: float
+        self, books: Books, flights: Collection[Flight], at: datetime, monotonic: float
     ) -> list[tuple[Job, Order | Failure]]:
-        """Lease what fits; each with its order, or with the reason why there can be none."""
+        """Lease what fits beside the flights; each with its order, or why there can be none."""
         leased: list[tuple[Job, Order | Failure]] = []
+        room = room_left(self._capacity, flights)
         if room.slots <= 0:
             return leased
-        for job in self._candidates(books, room, monotonic):
-            if not fits(job, room):
-                continue
+        users = (flight.job.user for flight in flights)
+        lines = Lines(books, self._capacity, self._memory, users, monotonic)
+        while room.slots > 0 and (job := lines.take(room)) is not None:
             taken = books.move_job(
                 job,
                 JobEvent.LEASED,
@@ -93,21 +96,6 @@ class Dispatcher:
                 hint=hint or "Please report.",
             )
 
-    def _candidates(self, books: Books, room: Capacity, monotonic: float) -> list[Job]:
-        """The head of the queue; or, while the head does not fit, the first that do.
-
-        A head that has been passed by for too long is passed by no more.
-        """
-        queued = _head_of_all(books, self._capacity, room.slots)
-        if not queued or fits(queued[0], room):
-            self._head = None
-            return queued
-        if self._head is None or self._head[0] != queued[0].id:
-            self._head = (queued[0].id, monotonic)
-        if monotonic - self._head[1] > PATIENCE_SECONDS:
-            return []
-        return _head_of_all(books, room, room.slots)
-
     def order(self, books: Books, job: Job) -> Order:
         """All that the far side needs to perform the job's current attempt."""
         tool = books.tool(job.tool_id)
@@ -135,21 +123,6 @@ class Dispatcher:
         """Variables with their secret values, opened for this one order."""
         sealed = books.secrets_of(job.run_id or "")
         return {name: self._site.seal.open(sealed[key]) for name, key in tool.secrets.items()}
-
-
-def _head_of_all(books: Books, room: Capacity, limit: int) -> list[Job]:
-    heads = [j for user in books.users_in_queue() for j in books.queued_jobs(user, room, limit)]
-    return sorted(heads, key=lambda job: (-job.priority, job.id))[:limit]
-
-
-def fits(job: Job, room: Capacity) -> bool:
-    asks = job.execution
-    return (
-        room.slots > 0
-        and asks.cpus <= room.cpus
-        and (asks.memory_bytes or 0) <= room.memory_bytes
-        and asks.gpus <= room.gpus
-    )
 
 
 def take(room: Capacity, job: Job) -> Capacity:

@@ -12,7 +12,8 @@ def recover(settlement: Settlement, alive: Collection[AttemptKey], capacity: Cap
 
     What asks for more than this machine has stays queued, and says so.
     """
-    for job in settlement.books.leased_jobs():
+    for found in settlement.books.leased_jobs():
+        job = settlement.books.job(found.id)  # an end before it may have asked for its abort
         if AttemptKey(job.id, job.attempt) not in alive:
             settlement.lose(job)
     for run in settlement.books.unfinished_runs():

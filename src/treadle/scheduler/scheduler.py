@@ -31,7 +31,9 @@ from treadle.model.states import (
 )
 from treadle.scheduler import scratch
 from treadle.scheduler.abort import request_abort
-from treadle.scheduler.dispatch import Dispatcher, Site, room_left
+from treadle.scheduler.backlog import Backlog
+from treadle.scheduler.claims import Look, M, a_job, a_run, made_before, make_once
+from treadle.scheduler.dispatch import Dispatcher, Site
 from treadle.scheduler.plan import plan, refuse_impossible
 from treadle.scheduler.recover import hand_back, recover
 from treadle.scheduler.settle import Flight, Flights, Settlement
@@ -50,7 +52,7 @@ T = TypeVar("T")
 FULL_DISK_PAUSE_SECONDS = 1.0
 TOLD_EVERY = 60  #: tries
 LOCKED_PATIENCE_SECONDS = 60.0  #: with another program that locks the ledger
-CALLS_KEPT = timedelta(hours=24)  #: jobs without a run, and what they put out
+CALLS_KEPT = timedelta(hours=24)  #: jobs without a run, what they put out, and idempotency keys
 FORGET_SECONDS = 3600.0
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,7 @@ class Scheduler:
         self._capacity = engine.capacity()
         self._dispatcher = Dispatcher(site, self._capacity)
         self._timetable = Timetable(self.clock, self._due)
+        self._backlog = Backlog(site.queue_limit)
         self._flights: Flights = {}
         self._turns = asyncio.Lock()
         self._wake = anyio.Event()
@@ -96,6 +99,11 @@ class Scheduler:
     @property
     def busy_slots(self) -> int:
         return len(self._flights)
+
+    @property
+    def unended_jobs(self) -> int:
+        """Of all runs and calls."""
+        return self._backlog.count
 
     # ---- life
 
@@ -108,7 +116,7 @@ class Scheduler:
             tasks.start_soon(self._listen, name="notes")
             tasks.start_soon(self._dispatch, name="dispatch")
             tasks.start_soon(self._timetable.run, name="timetable")
-            tasks.start_soon(self._forget_calls, name="forget old calls")
+            tasks.start_soon(self._forget_old_calls, name="forget old calls")
             task_status.started()
 
     async def hand_back(self) -> None:
@@ -132,6 +140,7 @@ class Scheduler:
         self._flights.update({key: Flight(keys[key]) for key in alive})
         if keys:
             log.info("recovering %d leased jobs, %d of them alive", len(keys), len(alive))
+        self._backlog.count = self.ledger.read(lambda books: books.count_unended_jobs())
         await self._settle(lambda settlement: recover(settlement, alive, self._capacity))
         for job in self.ledger.read(lambda books: books.jobs_backing_off()):
             self._timetable.resume(job)
@@ -141,12 +150,15 @@ class Scheduler:
             self._write_logs(notes)
             await self._turn(notes)
 
-    async def _forget_calls(self) -> None:
+    async def _forget_old_calls(self) -> None:
+        def forget(books: Books) -> None:
+            moment = self.clock.now() - CALLS_KEPT
+            books.delete_old_calls(moment)
+            books.delete_old_claims(moment)
+
         while True:
             try:
-                await self.ledger.write(
-                    lambda books: books.delete_old_calls(self.clock.now() - CALLS_KEPT)
-                )
+                await self.ledger.write(forget)
             except Unavailable as error:
                 log.warning("old calls stay for now: %s", error)
             await anyio.sleep(FORGET_SECONDS)
@@ -186,10 +198,8 @@ class Scheduler:
         if not self._leasing:
             return Turn(settlement, ())
         over = set(settlement.landed)
-        flying = {key: flight for key, flight in self._flights.items() if key not in over}
-        found = self._dispatcher.lease(
-            books, room_left(self._capacity, flying), settlement.at, self.clock.monotonic()
-        )
+        flying = [flight for key, flight in self._flights.items() if key not in over]
+        found = self._dispatcher.lease(books, flying, settlement.at, self.clock.monotonic())
         leased: list[tuple[Job, Order]] = []
         for job, order in found:
             if isinstance(order, Order):
@@ -211,6 +221,7 @@ class Scheduler:
         self._after(settlement)
 
     def _after(self, settlement: Settlement) -> None:
+        self._backlog.moved(added=settlement.added, ended=len(settlement.ended))
         for job in settlement.aborts:
             grace = settlement.grace_seconds
             self.engine.abort(
@@ -267,20 +278,38 @@ class Scheduler:
         self._wake.set()
         return result
 
+    async def _accept(
+        self, by: Requester, jobs: int, look: Look[M], make: Callable[[Settlement], M]
+    ) -> M:
+        """Write what make makes, once for each idempotency key, if there is room in the queue."""
+        with self._backlog.adding(jobs):
+            return await self._settle(lambda settled: make_once(settled, by, look, make))
+
+    def run_made_for(self, by: Requester) -> Run | None:
+        """What a request with this idempotency key has made, as it is now.
+
+        Raises KeyReused if that one asked for something else, Conflict if it was deleted since.
+        """
+        return self.ledger.read(lambda books: made_before(books, by, a_run)) if by.key else None
+
     async def submit(self, submission: Submission, *, by: Requester = THE_OWNERS_REQUEST) -> Run:
         """Accept a run; when this returns it survives the death of the process.
 
         Raises InvalidDefinition, InvalidParameters, TooLarge, MissingBlob (code or constants not
-        uploaded).
+        uploaded), Busy (too many jobs have not ended), KeyReused.
         """
+        if (earlier := self.run_made_for(by)) is not None:
+            return earlier
         pipeline = submission.pipeline
         require_secrets(pipeline.tools, submission.secrets)
         planned = plan(submission, by.user, self._capacity, self.clock.now())
         require_blobs(self.blobs, pipeline.tools, [arguments for _, arguments in planned.jobs])
         sealed = {key: self.site.seal.seal(text) for key, text in submission.secrets.items()}
-        run = await self._settle(
-            lambda settlement: accept_run(settlement.books, pipeline, planned, settlement, sealed)
-        )
+
+        def make(settlement: Settlement) -> Run:
+            return accept_run(settlement, pipeline, planned, sealed)
+
+        run = await self._accept(by, len(planned.jobs), a_run, make)
         self.watch.publish([Change(run.id, "event")])
         return run
 
@@ -292,11 +321,17 @@ class Scheduler:
         priority: int = 0,
         by: Requester = THE_OWNERS_REQUEST,
     ) -> Job:
-        """Accept a job without a run. Raises InvalidParameters, TooLarge, MissingBlob."""
+        """Accept a job without a run.
+
+        Raises InvalidParameters, TooLarge, MissingBlob, Busy (too many jobs have not ended),
+        KeyReused.
+        """
+        if by.key and (earlier := self.ledger.read(lambda b: made_before(b, by, a_job))):
+            return earlier
         require_secrets([tool], ())
         refuse_impossible(tool.name, tool.execution, self._capacity)
         require_blobs(self.blobs, [tool], [arguments])
-        job = Job(
+        new = Job(
             id=new_id("job"),
             run_id=None,
             step=tool.name,
@@ -308,7 +343,11 @@ class Scheduler:
             priority=priority,
             reason="slot",
         )
-        await self._settle(lambda settlement: accept_call(settlement.books, tool, job, arguments))
+
+        def make(settlement: Settlement) -> Job:
+            return accept_call(settlement, tool, new, arguments)
+
+        job = await self._accept(by, 1, a_job, make)
         self.watch.publish([Change(job.id, "event", job.id)])
         return job
 
@@ -327,11 +366,17 @@ class Scheduler:
     async def retry(self, run_id: str, *, by: Requester = THE_OWNERS_REQUEST) -> Run:
         """Start an ended run once more; steps that completed are reused. Returns the new run.
 
-        Raises Conflict if it has not ended, or has completed.
+        Raises Conflict if it has not ended, or has completed; Busy (too many jobs have not
+        ended), KeyReused.
         """
-        run = await self._settle(
-            lambda settlement: accept_retry(settlement.books, run_id, by.user, settlement)
-        )
+        if (earlier := self.run_made_for(by)) is not None:
+            return earlier
+        jobs = self.ledger.read(lambda books: books.run(run_id)).jobs_total
+
+        def make(settlement: Settlement) -> Run:
+            return accept_retry(settlement, run_id, by.user)
+
+        run = await self._accept(by, jobs, a_run, make)
         self.watch.publish([Change(run.id, "event")])
         return run
 
@@ -350,6 +395,7 @@ class Scheduler:
 
         await self.ledger.write(delete)
         self.logs.remove(run_id)
+        self.watch.publish([Change(run_id, "event")])
 
     async def forget_old(self, older_than: timedelta) -> int:
         """Delete runs and calls that ended longer ago than this; return how many runs."""

@@ -61,6 +61,7 @@ class Settlement:
     seen: dict[AttemptKey, Flight] = field(default_factory=dict)  #: flights as they are now
     aborts: list[Job] = field(default_factory=list)  #: leased jobs whose end was asked for
     grace_seconds: float | None = None  #: of these aborts; None: as each job says
+    added: int = 0  #: jobs that are new
     ended: list[str] = field(default_factory=list)  #: ids of jobs that are over
     backoffs: list[tuple[Job, float]] = field(default_factory=list)  #: and seconds to wait
 

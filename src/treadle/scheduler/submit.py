@@ -12,36 +12,38 @@ from treadle.scheduler.settle import Settlement
 
 
 def accept_run(
-    books: Books,
-    pipeline: Pipeline,
-    planned: Plan,
-    settlement: Settlement,
-    sealed: Mapping[str, bytes],
+    settlement: Settlement, pipeline: Pipeline, planned: Plan, sealed: Mapping[str, bytes]
 ) -> Run:
     """Write a new run; its pipeline's limit may hold it back. sealed: its secrets, by key."""
+    books = settlement.books
     books.add_tools(pipeline.tools, planned.run.created_at)
     books.add_pipeline(pipeline, planned.run.created_at)
     final = hold_back(planned) if planned.jobs and _is_full(books, planned.run) else planned
     books.add_run(final.run)
     books.add_secrets(final.run.id, sealed)
     books.add_jobs(final.jobs, final.edges)
+    settlement.added += len(final.jobs)
     if not final.jobs:
         settlement.finish(final.run)
     return books.run(final.run.id)
 
 
-def accept_call(books: Books, tool: Tool, job: Job, arguments: Arguments) -> None:
+def accept_call(settlement: Settlement, tool: Tool, job: Job, arguments: Arguments) -> Job:
     """Write a job without a run."""
+    books = settlement.books
     books.add_tools([tool], job.created_at)
     books.add_jobs([(job, arguments)], [])
     books.add_event(job.id, "job.created", job.created_at, job.id, {"step": job.step})
+    settlement.added += 1
+    return job
 
 
-def accept_retry(books: Books, run_id: str, user: str, settlement: Settlement) -> Run:
+def accept_retry(settlement: Settlement, run_id: str, user: str) -> Run:
     """Write an ended run once more, reusing the jobs that completed.
 
     Raises Conflict if it has not ended, or has completed.
     """
+    books = settlement.books
     old = books.run(run_id)
     if old.state not in RUN_ENDS or old.state is RunState.COMPLETED:
         is_over = old.state in RUN_ENDS
@@ -56,6 +58,7 @@ def accept_retry(books: Books, run_id: str, user: str, settlement: Settlement) -
     books.add_run(planned.run)
     books.add_secrets(planned.run.id, books.secrets_of(run_id))
     books.add_jobs(planned.jobs, planned.edges)
+    settlement.added += len(planned.jobs)
     for job in jobs:
         if job.state in JOB_GOOD_ENDS:
             settlement.reuse(books.job(new_ids[job.id]), job)
