@@ -166,8 +166,9 @@ class BlobStore(Protocol):
         """The bytes from start up to stop, or the end, in pieces; few of them in memory at once.
 
         Of a whole blob the last piece comes only when all were found right: a damaged one breaks
-        off with DamagedBlob. A part is taken as it is: `check` before. What is being read may be
-        deleted meanwhile. Raises MissingBlob at the first piece. Close it if you leave early.
+        off with DamagedBlob. Not so if it was found right before, as with `check`, and a part is
+        taken as it is. What is being read may be deleted meanwhile. Raises MissingBlob at the
+        first piece. Close it if you leave early.
         """
         ...
 

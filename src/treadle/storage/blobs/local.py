@@ -21,7 +21,7 @@ from blake3 import blake3
 
 from treadle.errors import DamagedBlob, MissingBlob, StorageFull, Unavailable
 from treadle.storage.blobs.hashing import Batch, batches, hash_of, write_hashed
-from treadle.storage.blobs.reading import Checked, pieces, read_file, verified
+from treadle.storage.blobs.reading import Checked, pieces, read_file, state_of, verified
 
 CHECKED_BYTES = 1024 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -106,21 +106,23 @@ class LocalBlobs:
         """The bytes from start up to stop, or the end, in pieces; a whole blob is verified."""
         path = self.path(digest)
         with self._outside_world("read", digest), open(path, "rb", buffering=0) as file:
-            size_bytes = os.fstat(file.fileno()).st_size
-            end = size_bytes if stop is None else min(stop, size_bytes)
+            state = state_of(file.fileno())
+            end = state[0] if stop is None else min(stop, state[0])
             arriving = pieces(read_file(file.fileno()), start, end)
-            if start == 0 and end == size_bytes:
+            if (start, end) == (0, state[0]) and not self._checked.knows(digest, state):
                 arriving = verified(arriving, lambda found: _compare(found, digest, path))
-            yield from arriving
+                yield from arriving
+                self._checked.remember(digest, state)
+            else:
+                yield from arriving
 
     def check(self, digest: str) -> None:
         """Hash the blob, unless its file is as it was when it was found right."""
         path = self.path(digest)
         with self._outside_world("read", digest), open(path, "rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
-            state = (status.st_ino, status.st_size, status.st_mtime_ns)
+            state = state_of(file.fileno())
             if not self._checked.knows(digest, state):
-                read = pieces(read_file(file.fileno()), 0, status.st_size)
+                read = pieces(read_file(file.fileno()), 0, state[0])
                 _compare(hash_of(read), digest, path)
                 self._checked.remember(digest, state)
 

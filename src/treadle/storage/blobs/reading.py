@@ -21,6 +21,12 @@ def read_file(descriptor: int) -> Read:
     return lambda offset, size: os.pread(descriptor, size, offset)
 
 
+def state_of(descriptor: int) -> tuple[int, int, int]:
+    """(size in bytes, inode, mtime in ns); a file that was written to has another."""
+    found = os.fstat(descriptor)
+    return found.st_size, found.st_ino, found.st_mtime_ns
+
+
 def pieces(read: Read, start: int, stop: int) -> Iterator[bytes]:
     """What lies from start up to stop; it ends early where the bytes do."""
     while start < stop and (piece := read(start, min(PIECE_BYTES, stop - start))):
