@@ -77,6 +77,7 @@ async def open_house(
             output_limit_bytes=settings.output_limit,
             seal=FileSeal(data_dir / "secrets.key"),
             fsync=fsync,
+            queue_limit=settings.queue_limit,
         )
         engine = LocalEngine(engine_options(settings))
         scheduler = Scheduler(
