@@ -140,7 +140,7 @@ def _why_not(error: OSError, settings: Settings) -> TreadleError:
 
 def _holder(port: int) -> str:
     """ " by NAME (pid N)" where this user can see who listens at the port, else ""."""
-    import psutil  # noqa: PLC0415 - 10 ms, for a message that is rare
+    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - 10 ms, and it is rare
 
     try:
         for each in psutil.net_connections("tcp"):

@@ -4,23 +4,25 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 
 import anyio
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.server import ServerState
 
 from treadle.api.http.traffic import Traffic
+from treadle.server.connection import Connection, Limits, Warden
 from treadle.server.doors import Door
 
 KEEP_ALIVE_SECONDS = 300
 LARGEST_FRAME_BYTES = 1 << 20  #: of a WebSocket, from a client
+LIMITS = Limits()
 PATIENCE_SECONDS = 5.0  #: for requests that were cut off
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, doors: Sequence[Door], traffic: Traffic) -> AsyncIterator[None]:
+async def serving(
+    app: ASGIApp, doors: Sequence[Door], traffic: Traffic, limits: Limits = LIMITS
+) -> AsyncIterator[None]:
     """Serve HTTP and WebSockets at the doors while inside."""
     config = uvicorn.Config(
         app,
@@ -28,7 +30,7 @@ async def serving(app: ASGIApp, doors: Sequence[Door], traffic: Traffic) -> Asyn
         access_log=False,
         lifespan="off",
         http="httptools",
-        ws="websockets-sansio",
+        ws="none",  # until the first one comes: connection.py
         ws_max_size=LARGEST_FRAME_BYTES,
         ws_per_message_deflate=False,
         proxy_headers=False,
@@ -37,29 +39,32 @@ async def serving(app: ASGIApp, doors: Sequence[Door], traffic: Traffic) -> Asyn
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
     config.load()
-    state = ServerState()
-    servers = [await _open(door, config, state) for door in doors]
+    wardens = [Warden(limits) for _ in doors]  # strangers do not use up the owner's connections
+    servers = [
+        await _open(each, config, warden) for each, warden in zip(doors, wardens, strict=True)
+    ]
     try:
         yield
     finally:
         for server in servers:
             server.close()
         with anyio.CancelScope(shield=True):
-            await _hang_up(state, traffic)
+            await _hang_up(wardens, traffic)
 
 
-async def _open(door: Door, config: uvicorn.Config, state: ServerState) -> asyncio.AbstractServer:
-    protocol: Any = config.http_protocol_class
+async def _open(door: Door, config: uvicorn.Config, warden: Warden) -> asyncio.AbstractServer:
     visitors = {"trusted": True} if door.trusted else {}
 
-    def connected() -> asyncio.Protocol:
-        made: asyncio.Protocol = protocol(config=config, server_state=state, app_state=visitors)
-        return made
+    def connected() -> Connection:
+        return Connection(config, warden, visitors)
 
     loop = asyncio.get_running_loop()
     if door.socket.family == socket.AF_UNIX:
         return await loop.create_unix_server(connected, sock=door.socket)
-    return await loop.create_server(connected, sock=door.socket, ssl=door.tls)
+    patience = warden.limits.header_seconds if door.tls else None
+    return await loop.create_server(
+        connected, sock=door.socket, ssl=door.tls, ssl_handshake_timeout=patience
+    )
 
 
 def trusted(app: ASGIApp) -> ASGIApp:
@@ -72,14 +77,16 @@ def trusted(app: ASGIApp) -> ASGIApp:
     return call
 
 
-async def _hang_up(state: ServerState, traffic: Traffic) -> None:
+async def _hang_up(wardens: Sequence[Warden], traffic: Traffic) -> None:
     """Requests that write are answered first; then all connections are cut, so that whoever
     waits for news knows that there will be none from here."""
     await traffic.last_words()
-    for connection in list(state.connections):
-        connection.shutdown()
-        connection.transport.abort()
+    for warden in wardens:
+        warden.close()
+        for connection in list(warden.state.connections):
+            connection.shutdown()
+            connection.transport.abort()
     await asyncio.sleep(0)  # so that the protocols know before their requests end
     traffic.cut_off()
-    if state.tasks:
-        await asyncio.wait(state.tasks, timeout=PATIENCE_SECONDS)
+    if tasks := [task for warden in wardens for task in warden.state.tasks]:
+        await asyncio.wait(tasks, timeout=PATIENCE_SECONDS)

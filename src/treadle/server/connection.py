@@ -1,0 +1,272 @@
+"""One connection: HTTP by uvicorn's protocol, with bounds on what a stranger may make it hold.
+
+A client that sends its headers or its body too slowly, sends headers without end, or reads nothing
+of its answer, is refused or cut off. Time is looked at by one `Warden` for all connections of a
+door, once a second and only while there are any, so that a request costs no timer.
+"""
+
+import asyncio
+import json
+import logging
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal
+
+import httptools
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+Waiting = Literal["", "headers", "body", "leaving"]
+log = logging.getLogger("treadle.server.connection")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one connection may take, and how many there may be at a door."""
+
+    connections: int = 4096
+    header_bytes: int = 64 * 1024  #: of the request line and all headers
+    header_seconds: float = 10.0  #: from the first byte, or from the start, to the last header
+    body_seconds: float = 60.0  #: between two pieces of a body
+    reader_seconds: float = 60.0  #: in which a reader must take something
+    linger_seconds: float = 2.0  #: for a client to read a refusal while it still sends
+    look_seconds: float = 1.0  #: between two looks at the clock
+
+
+class Warden:
+    """Looks after the connections of one door."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.state = limits, ServerState()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def wake(self) -> None:
+        """There is a connection to look after."""
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self.limits.look_seconds, self._look)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        for connection in list(self.state.connections):
+            if isinstance(connection, Connection):
+                connection.look(now)
+        if self.state.connections:
+            self.wake()
+
+
+class Connection(HttpToolsProtocol):
+    """HTTP and the upgrade to WebSocket on one connection."""
+
+    def __init__(self, config: uvicorn.Config, warden: Warden, visitors: dict[str, Any]) -> None:
+        super().__init__(config, warden.state, visitors)
+        self.access_log = False
+        self._warden, self._limits = warden, warden.limits
+        self._waiting: Waiting = "headers"
+        self._since = self.loop.time()
+        self._received = 0  # bytes since the present wait for headers began
+        self._refused = False
+        self._unread: int | None = None  # bytes that the reader has not taken, at the last look
+        self._unread_since = 0.0
+
+    # ---- what comes in
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._warden.wake()
+        if len(self.connections) > self._limits.connections:
+            if len(self.connections) > 2 * self._limits.connections:
+                transport.abort()
+            else:
+                self._refuse(503, "unavailable", "There are too many connections.")
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._unset_keepalive_if_required()
+        if not self._waiting and (self.cycle is None or self.cycle.response_complete):
+            self._wait_for("headers")
+        was_waiting = self._waiting == "headers"
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade() and not self._refused:
+                self.handle_websocket_upgrade()
+            return
+        except httptools.HttpParserError:
+            self._refuse(400, "invalid_request", "This is not HTTP/1.1.")
+            return
+        if was_waiting and self._waiting == "headers":
+            self._received += len(data)
+            if self._received > self._limits.header_bytes:
+                self._refuse_headers()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._waiting != "headers":
+            self._wait_for("headers")
+
+    def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if size > self._limits.header_bytes:
+            self._refuse_headers()
+        if self._refused:
+            return
+        self._wait_for("body")
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._refused:
+            if self._waiting == "body":
+                self._since = self.loop.time()
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if self._refused:
+            return
+        self._waiting = ""
+        super().on_message_complete()
+        if self.cycle is not None and self.cycle.response_complete:
+            self._rest()
+
+    def _rest(self) -> None:
+        """The answer came before the end of the request: from now on the connection is idle."""
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    def on_response_complete(self) -> None:
+        """A client that still sends the body of a request that is answered may not go on for
+        long, but long enough to read the answer."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body and self._waiting == "body":
+            self._wait_for("leaving")
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(400, "invalid_request", msg)
+
+    def _wait_for(self, what: Waiting) -> None:
+        self._waiting, self._since, self._received = what, self.loop.time(), 0
+
+    # ---- what goes out
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._unread, self._unread_since = self._buffered(), self.loop.time()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unread = None
+
+    def _buffered(self) -> int:
+        return self.transport.get_write_buffer_size()
+
+    # ---- WebSocket
+
+    def _should_upgrade_to_ws(self) -> bool:
+        return True
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Such a request is answered as if it had not asked for it."""
+
+    def handle_websocket_upgrade(self) -> None:
+        from uvicorn.protocols.websockets.websockets_sansio_impl import (  # noqa: PLC0415 - 4 MB
+            WebSocketsSansIOProtocol,
+        )
+
+        self.ws_protocol_class = WebSocketsSansIOProtocol
+        super().handle_websocket_upgrade()
+
+    # ---- the clock
+
+    def look(self, now: float) -> None:
+        """Refuse or cut off a client that has taken too long."""
+        limits, waited = self._limits, now - self._since
+        if self._reader_sleeps(now):
+            log.info("cut off %s, which reads nothing", self._name())
+            self.transport.abort()
+        elif self._waiting == "headers" and waited > limits.header_seconds:
+            self._too_slow("The headers took too long.")
+        elif self._waiting == "body" and waited > limits.body_seconds and self._body_is_due():
+            self._too_slow("The body took too long.")
+        elif self._waiting == "leaving" and waited > limits.linger_seconds:
+            self.transport.close()
+
+    def _reader_sleeps(self, now: float) -> bool:
+        if self._unread is None:
+            return False
+        left = self._buffered()
+        if left != self._unread:
+            self._unread, self._unread_since = left, now
+        return now - self._unread_since > self._limits.reader_seconds
+
+    def _body_is_due(self) -> bool:
+        """Whether it is the client that is waited for, not the one who reads the body."""
+        return not self.flow.read_paused and not self.cycle.waiting_for_100_continue
+
+    def _too_slow(self, why: str) -> None:
+        if self._received or self._waiting == "body":
+            self._refuse(408, "timeout", why)
+        else:  # it never began
+            self.transport.close()
+
+    # ---- refusing
+
+    def _refuse_headers(self) -> None:
+        self._refuse(
+            431, "too_large", f"The headers are larger than {self._limits.header_bytes} bytes."
+        )
+
+    def _refuse(self, status: int, code: str, why: str) -> None:
+        """Answer, unless an answer has begun, and close once the client has had time to read it:
+        closing while it still sends would throw the answer away on its side."""
+        if self._refused:
+            return
+        self._refused = True
+        log.info("refused %s: %d %s", self._name(), status, why)
+        cycle = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.abort()
+                return
+        self.transport.write(_answer(status, code, why))
+        self._wait_for("leaving")
+
+    def eof_received(self) -> None:
+        if self._refused:
+            self.transport.close()
+
+    def _name(self) -> str:
+        return f"{self.client[0]}:{self.client[1]}" if self.client else "the owner's socket"
+
+
+def _answer(status: int, code: str, why: str) -> bytes:
+    document = {
+        "type": f"urn:treadle:error:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": why,
+        "code": code,
+        "hint": "",
+    }
+    body = json.dumps(document).encode()
+    retry = b"retry-after: 1\r\n" if status == 503 else b""
+    length = str(len(body)).encode()
+    return (
+        STATUS_LINE[status]
+        + b"content-type: application/problem+json\r\n"
+        + retry
+        + b"content-length: "
+        + length
+        + b"\r\nconnection: close\r\n\r\n"
+        + body
+    )
