@@ -2,14 +2,16 @@
 
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
+from treadle.client.download import download
 from treadle.client.link import Link
+from treadle.client.story import story
 from treadle.client.wire import Content, Wire
 from treadle.model import bindings
 from treadle.model.access import Token
@@ -21,6 +23,7 @@ from treadle.model.states import JOB_ENDS, RUN_ENDS
 from treadle.model.wire import from_wire, to_wire
 
 LONG_POLL_SECONDS = 300.0
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ class Api:
     # blobs
 
     async def missing_blobs(self, digests: list[str]) -> list[str]:
-        found = await self.wire.post("/blobs/missing", {"digests": digests}, repeatable=True)
+        found = await self.wire.post("/blobs/missing", {"digests": digests})
         missing: list[str] = found["missing"]
         return missing
 
@@ -78,7 +81,7 @@ class Api:
 
     async def has_snapshot(self, digest: str) -> bool:
         """Whether it is there with all its files; if it is, it stays for an hour."""
-        found = await self.wire.post(f"/snapshots/{digest}", repeatable=True)
+        found = await self.wire.post(f"/snapshots/{digest}")
         known: bool = found["known"]
         return known
 
@@ -89,26 +92,13 @@ class Api:
         return found["digest"], found["missing"]
 
     async def blob(self, digest: str) -> bytearray:
-        return (await self._body(f"/blobs/{digest}"))[0]
+        return (await download(self.wire, f"/blobs/{digest}"))[0]
 
     async def output(self, job_id: str, name: str) -> tuple[bytearray, str, str]:
         """(bytes, codec, media type) of a job's output."""
-        data, headers = await self._body(f"/jobs/{job_id}/outputs/{name}")
+        path = f"/jobs/{job_id}/outputs/{quote(name, safe='')}"
+        data, headers = await download(self.wire, path)
         return data, headers["treadle-codec"], headers["content-type"]
-
-    async def _body(self, path: str) -> tuple[bytearray, Mapping[str, str]]:
-        """The body in one buffer, copied once."""
-        while True:
-            try:
-                async with self.wire.stream(path) as answer:
-                    data = bytearray(int(answer.headers.get("content-length", 0)))
-                    filled = 0
-                    async for part in answer.aiter_raw():
-                        data[filled : filled + len(part)] = part
-                        filled += len(part)
-                    return data, answer.headers
-            except ConnectionResetError:
-                continue
 
     # jobs
 
@@ -118,15 +108,15 @@ class Api:
             "arguments": {name: bindings.to_wire(b) for name, b in arguments.items()},
             "priority": priority,
         }
-        return from_wire(Job, await self.wire.post("/calls", body, repeatable=True))
+        return _read(Job, await self.wire.post("/calls", body, creates=True))
 
     async def job(self, job_id: str, wait_seconds: float = 0.0) -> JobDetail:
         wire = await self.wire.get(f"/jobs/{job_id}", wait=wait_seconds or None)
         outputs, attempts = wire.pop("outputs"), wire.pop("attempts")
         return JobDetail(
-            job=from_wire(Job, wire),
+            job=_read(Job, wire),
             outputs={name: Ref.from_wire(ref) for name, ref in outputs.items()},
-            attempts=tuple(from_wire(Attempt, each) for each in attempts),
+            attempts=tuple(_read(Attempt, each) for each in attempts),
         )
 
     async def job_ended(self, job_id: str) -> JobDetail:
@@ -139,13 +129,15 @@ class Api:
         self, job_id: str, *, attempt: int | None = None, offset: int = 0, follow: bool = False
     ) -> AsyncIterator[bytes]:
         """What the attempt (default: the last) printed, from a place on."""
+        backoff = self.wire.backoff()
         while True:
             try:
                 async with self.wire.stream(
-                    f"/jobs/{job_id}/log", attempt=attempt, offset=offset, follow=follow
+                    f"/jobs/{job_id}/log", backoff, attempt=attempt, offset=offset, follow=follow
                 ) as answer:
                     attempt = int(answer.headers["treadle-attempt"])
                     async for part in answer.aiter_raw():
+                        backoff.renew()
                         offset += len(part)
                         yield part
                     return
@@ -166,7 +158,7 @@ class Api:
     # runs
 
     async def submit(self, submission: Submission) -> Run:
-        return _run(await self.wire.post("/runs", to_wire(submission)))
+        return _run(await self.wire.post("/runs", to_wire(submission), creates=True))
 
     async def runs(self, **query: Any) -> tuple[list[Run], str | None]:
         """A page of runs, newest first, and the cursor of the next."""
@@ -191,7 +183,7 @@ class Api:
         jobs, edges, given = wire.pop("jobs"), wire.pop("edges"), wire.pop("arguments", {})
         return RunDetail(
             run=_run(wire),
-            jobs=tuple(from_wire(Job, job) for job in jobs),
+            jobs=tuple(_read(Job, job) for job in jobs),
             edges=tuple((parent, child) for parent, child in edges),
             arguments={
                 job_id: {name: bindings.from_wire(b) for name, b in each.items()}
@@ -201,58 +193,78 @@ class Api:
 
     async def abort(self, run_id: str, grace_seconds: float | None = None) -> Run:
         body = {} if grace_seconds is None else {"grace_seconds": grace_seconds}
-        return _run(await self.wire.post(f"/runs/{run_id}/abort", body, repeatable=True))
+        return _run(await self.wire.post(f"/runs/{run_id}/abort", body))
 
     async def retry(self, run_id: str) -> Run:
-        return _run(await self.wire.post(f"/runs/{run_id}/retry"))
+        return _run(await self.wire.post(f"/runs/{run_id}/retry", creates=True))
 
     async def delete(self, run_id: str) -> None:
-        await self.wire.request("DELETE", f"/runs/{run_id}", repeatable=False)
+        await self.wire.request("DELETE", f"/runs/{run_id}")
 
     async def groups(self, **query: Any) -> tuple[list[Group], str | None]:
         """A page of the groups, newest first, and the cursor of the next."""
         wire = await self.wire.get("/groups", **query)
-        return [from_wire(Group, each) for each in wire["groups"]], wire["next"]
+        return [_read(Group, each) for each in wire["groups"]], wire["next"]
 
     async def group(self, name: str) -> GroupDetail:
         wire = await self.wire.get(f"/groups/{quote(name, safe='')}")
         return GroupDetail(
             runs=tuple(_run(each) for each in wire["runs"]),
-            active=tuple(from_wire(Job, each) for each in wire["active"]),
+            active=tuple(_read(Job, each) for each in wire["active"]),
             began={key: datetime.fromisoformat(at) for key, at in wire["began"].items()},
         )
 
     async def metrics(self, run_id: str, *, last: bool = False) -> list[Metric]:
         """All that was logged, in order; or the last values, in the order of the steps."""
         wire = await self.wire.get(f"/runs/{run_id}/metrics", last=last or None)
-        return [
-            from_wire(Metric, each | {"value": float(each["value"])}) for each in wire["metrics"]
-        ]
+        return [_read(Metric, each | {"value": float(each["value"])}) for each in wire["metrics"]]
 
     async def events(
         self, run_id: str, *, after: int = 0, follow: bool = True
     ) -> AsyncIterator[list[Event]]:
-        """The diary in batches, from a number on; to the run's end when following."""
-        while True:
-            try:
-                async with self.wire.stream(
-                    f"/runs/{run_id}/events", after=after, follow=follow
-                ) as answer:
-                    rest = b""
-                    async for part in answer.aiter_raw():
-                        *blocks, rest = (rest + part).split(b"\n\n")
-                        if events := [_event(block) for block in blocks if b"data: " in block]:
-                            after = max(after, *(event.number for event in events))
-                            yield events
-                    return
-            except ConnectionResetError:
-                continue
+        """A run's diary in batches, from a number on; to the run's end when following."""
+        ended = not follow or self.wire.link.read_only
+
+        async def is_over() -> bool:
+            return ended or (await self.run(run_id)).state in RUN_ENDS
+
+        path = f"/runs/{run_id}/events"
+        async for batch in story(self.wire, path, str(after), is_over, follow=follow):
+            events = [_read(Event, told.document) for told in batch]
+            ended = ended or any(_is_end(event) for event in events)
+            yield events
+
+    async def all_events(
+        self, *, after: str | None = None, follow: bool = True
+    ) -> AsyncIterator[list[Event]]:
+        """The diary of all runs in batches, from behind the event of this cursor on.
+
+        Without one, from now on.
+        """
+
+        async def is_over() -> bool:
+            return not follow
+
+        async for batch in story(self.wire, "/events", after, is_over, follow=follow):
+            yield [_read(Event, told.document) for told in batch]
+
+    # what there is
+
+    async def tools(self, **query: Any) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the tools, and the cursor of the next."""
+        wire = await self.wire.get("/tools", **query)
+        return wire["tools"], wire["next"]
+
+    async def pipelines(self, **query: Any) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the pipelines, and the cursor of the next."""
+        wire = await self.wire.get("/pipelines", **query)
+        return wire["pipelines"], wire["next"]
 
     async def gc(self, *, dry_run: bool, retention_days: float | None) -> dict[str, Any]:
         body: dict[str, Any] = {"dry_run": dry_run}
         if retention_days is not None:
             body["retention_days"] = retention_days
-        found: dict[str, Any] = await self.wire.post("/gc", body, repeatable=True)
+        found: dict[str, Any] = await self.wire.post("/gc", body)
         return found
 
     # who may ask, and who did
@@ -278,9 +290,16 @@ class Api:
 
 
 def _run(wire: Any) -> Run:
-    return from_wire(Run, wire)
+    return _read(Run, wire)
 
 
-def _event(block: bytes) -> Event:
-    data = block[block.index(b"data: ") + len(b"data: ") :]
-    return from_wire(Event, msgspec.json.decode(data))
+def _is_end(event: Event) -> bool:
+    """Nothing comes after it in the diary of its run."""
+    ends = event.kind == "run.deleted" or event.data.get("state") in RUN_ENDS
+    return event.job_id is None and ends
+
+
+def _read(kind: type[R], wire: Any) -> R:
+    """A record; what only a newer server knows of is left out."""
+    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    return from_wire(kind, {name: value for name, value in wire.items() if name in known})

@@ -18,7 +18,7 @@ from typing import Any, Literal
 from treadle.client import Client
 from treadle.client.link import blocking
 from treadle.errors import OwnedElsewhere, Unavailable
-from treadle.server.link import LOOK_AGAIN_SECONDS, STARTING_SECONDS, Embedded, alive, as_ours
+from treadle.server.link import LOOK_AGAIN_SECONDS, STARTING_SECONDS, Embedded, as_ours
 from treadle.server.ownership import OwnerLock, answering, prepare_data_dir
 from treadle.server.settings import Settings, load
 
@@ -88,7 +88,6 @@ def local(
         client.close()
 
 
-_abandoned: list[Embedded] = []  # kept for ever: what a forked child must not finalise
 _default: Client | None = None
 _default_guard = threading.Lock()
 
@@ -110,13 +109,9 @@ def _close_default() -> None:
 
 
 def _forget_after_fork() -> None:
-    """A forked child has no loop thread: it starts afresh, and keeps no hold on the parent's."""
+    """A forked child has no loop thread: it starts afresh (see `treadle.client.connected`)."""
     global _default, _default_guard
     _default, _default_guard = None, threading.Lock()
-    for link in list(alive):
-        link.abandon()
-        _abandoned.append(link)
-    alive.clear()
 
 
 # atexit comes too late: executors are shut down by then, and new threads refused (from 3.12 on).

@@ -1,24 +1,22 @@
 """A client's link to a data directory: one thread, one event loop, and in it one of three roles."""
 
 import concurrent.futures
-import contextlib
 import logging
 import os
 import time
-import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
-from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from treadle.client.link import blocking
+from treadle.client.backoff import Backoff
+from treadle.client.connected import Connected, closed
 from treadle.engine.local.process_tree import MARK_VARIABLE
 from treadle.errors import InternalError, OwnedElsewhere, TreadleError, Unavailable
 from treadle.model.records import Run
-from treadle.server.ownership import OwnerLock, answering, mark_of
+from treadle.server.ownership import OwnerLock, answering, mark_of, read_card
 from treadle.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ ASK_SECONDS = 0.1  #: between two questions to whoever may give up waiting
 log = logging.getLogger("treadle")
 
 
-class Embedded:
+class Embedded(Connected):
     """A client's link to a data directory: its owner, joined to its owner, or a reader.
 
     Implements `treadle.client.link.Link`. Everything of it lives in one thread's event loop.
@@ -40,29 +38,12 @@ class Embedded:
 
     def __init__(self, settings: Settings, *, fast_loop: bool = False) -> None:
         self.settings = settings
-        self.on_notice: Callable[[str], None] = log.warning
         self.house: OpenHouse | None = None
         self._read_only = False
-        self._http: httpx.AsyncClient | None = None
-        self._pid, self._closed = os.getpid(), False
         self._lock: OwnerLock | None = None
         self._falling = False  # our own house breaks down
         self._failure: BaseException | None = None  # why
-        self._stack = contextlib.ExitStack()
-        options = {"use_uvloop": fast_loop}
-        self.portal: BlockingPortal = self._stack.enter_context(
-            start_blocking_portal(backend_options=options, name="treadle")
-        )
-        self._stack.enter_context(self.portal.wrap_async_context_manager(self._life()))
-        alive.add(self)
-
-    @contextlib.asynccontextmanager
-    async def _life(self) -> AsyncIterator[None]:
-        """What lives in the loop is a task of one group, which ends when closing is set."""
-        self._closing, self._fallen = anyio.Event(), anyio.Event()
-        self._restoring = anyio.Lock()
-        async with anyio.create_task_group() as self._rooms:
-            yield
+        super().__init__(fast_loop=fast_loop)
 
     @property
     def read_only(self) -> bool:
@@ -80,11 +61,19 @@ class Embedded:
         role = "owner of" if self.is_owner else "reader of" if self._read_only else "joined to"
         return f"{role} {self.settings.data_dir}"
 
+    @property
+    def peer(self) -> str:
+        return f"The owner of the data directory {self.settings.data_dir}"
+
+    @property
+    def advice(self) -> str:
+        return "Is its process stopped? `treadle doctor` names it."
+
     # roles
 
     async def own(self, lock: OwnerLock) -> None:
         """Build the house and live in it."""
-        self._lock = lock
+        self._lock, self._fallen = lock, anyio.Event()
         self.house = await self._rooms.start(self._live_in, lock, name="house")
         await self._call_at(self.house.socket.path)
 
@@ -133,21 +122,37 @@ class Embedded:
 
     # Link
 
-    async def http(self) -> "httpx.AsyncClient":
-        if self._http is None or self._closed:
-            raise Unavailable("This client is closed.", hint="Connect again.")
-        return self._http
-
-    async def restore(self, broken: "httpx.AsyncClient") -> None:
+    async def restore(self, broken: "httpx.AsyncClient", why: Exception) -> None:
         async with self._restoring:
             if self._http is not broken:
                 return  # somebody else did it
             if self._closed or self._read_only:
-                raise Unavailable("This client is closed.", hint="Connect again.")
+                raise closed()
             if self._falling:
                 await self._fallen.wait()
                 raise as_ours(self._failure or InternalError("The owner had to stop."))
-            await self._find_or_take_over()
+            card = read_card(self.settings.data_dir)
+            if card is not None and card.url:
+                await self._wait_for_server(card.url)
+            else:
+                await self._find_or_take_over()
+
+    async def _wait_for_server(self, url: str) -> None:
+        """A server is meant to stay one: whoever had joined it waits until it is back."""
+        backoff = Backoff(self.patience_seconds)
+        told = False
+        while (socket := answering(self.settings.data_dir)) is None:
+            if not told:
+                self.on_notice(f"The server at {url} went away; waiting for it.")
+            told = True
+            if not await backoff.pause():
+                raise Unavailable(
+                    f"The server at {url} went away and did not come back.",
+                    hint="Start it again: treadle up.",
+                )
+        if told:
+            self.on_notice(f"The server at {url} is back.")
+        await self.join(socket)
 
     async def _find_or_take_over(self) -> None:
         deadline = time.monotonic() + STARTING_SECONDS
@@ -184,15 +189,6 @@ class Embedded:
 
     # the end
 
-    def close(self) -> None:
-        """Stop serving; hand what runs back to the queue; let go of the data directory."""
-        if self._closed or os.getpid() != self._pid:
-            return
-        self._closed = True
-        alive.discard(self)
-        with self._stack:
-            blocking(self.portal, self._leave)
-
     def linger(
         self, on_wait: Callable[[list[Run]], None], give_up: Callable[[], bool] = lambda: False
     ) -> None:
@@ -210,14 +206,9 @@ class Embedded:
                     return
                 concurrent.futures.wait([ended], timeout=ASK_SECONDS)
 
-    async def _leave(self) -> None:
-        if self._http is not None:
-            await self._http.aclose()
-        self._closing.set()
-
     def abandon(self) -> None:
         """In a forked child: let go of the parent's lock and socket, touch nothing else."""
-        self._closed = True
+        super().abandon()
         if self._lock is not None:
             self._lock.release()
         if self.house is not None:
@@ -232,6 +223,3 @@ def as_ours(error: BaseException) -> TreadleError:
     if isinstance(inner, TreadleError):
         return inner
     return InternalError(f"The owner had to stop: {type(inner).__name__}: {inner}")
-
-
-alive: "weakref.WeakSet[Embedded]" = weakref.WeakSet()
