@@ -102,7 +102,7 @@ def test_the_pages_of_every_filter_and_order_hold_what_fits_each_once(ledger, so
 
 @pytest.mark.parametrize("sort", ["created", "ended"])
 def test_filters_that_many_runs_fit_find_the_same(ledger, sort, monkeypatch):
-    monkeypatch.setattr("treadle.storage.ledger.listing.FEW", -1)
+    monkeypatch.setattr("treadle.storage.ledger.listing.FEW", {sort: -1})
     for asked in FILTERS:
         query = RunFilter(**asked, sort=sort, limit=3)
         assert pages(ledger, query) == expected(query), query

@@ -41,7 +41,7 @@ def db(tmp_path):
 @pytest.fixture(params=["with a rare filter", "with frequent filters alone"])
 def frequency(request, monkeypatch):
     if request.param == "with frequent filters alone":
-        monkeypatch.setattr(listing, "FEW", -1)
+        monkeypatch.setattr(listing, "FEW", {"created": -1, "ended": -1})
     return request.param
 
 

@@ -3,6 +3,8 @@
 A page is read in the order of an index, so that it costs no more than what it shows. With several
 filters, those runs that fit the rarest one are read whole and sorted, if they are few. If they are
 many, they are read in order until enough of them fit the other filters too, which then is soon.
+Users and pipelines come and go: it is read from where the last filter begins to fit to where the
+first does no more.
 """
 
 import json
@@ -15,7 +17,7 @@ from treadle.interfaces import RunFilter
 from treadle.model.ids import first_at
 from treadle.storage.ledger.upkeep import LAST, QUERIES
 
-FEW = 1000  #: runs that are quickly read and sorted
+FEW = {"created": 1000, "ended": 5000}  #: runs that are sooner read and sorted than searched for
 NEVER = 1e12  #: seconds since 1970, behind every end
 _ONLY_ENDED = """
    AND runs.ended_at NOT NULL
@@ -56,13 +58,16 @@ def statement_of(db: sqlite3.Connection, query: RunFilter) -> tuple[str, dict[st
         values |= condition.values
     by_end = query.sort == "ended"
     every = [condition.only for condition in conditions]
-    few = None
     if len(conditions) > 1 or (by_end and conditions):
-        few = _rarest(db, conditions, values)
-    if few is not None:
-        values["ids"] = json.dumps(few)
-        lists = (_list("among"),)
-        return _statement(lists, [_ONLY_ENDED, *every] if by_end else every, query), values
+        few = _rarest(db, conditions, values, FEW[query.sort])
+        if few is not None:
+            values["ids"] = json.dumps(few)
+            lists = (_list("among"),)
+            return _statement(lists, [_ONLY_ENDED, *every] if by_end else every, query), values
+        values |= _extent(db, conditions, values)
+    if values["above"] >= values["below"]:
+        values["ids"], lists = "[]", (_list("among"),)
+        return _statement(lists, (), query), values
     if by_end or not conditions:
         lists = (_list("ended" if by_end else "every"),)
         return _statement(lists, every, query), values
@@ -79,18 +84,36 @@ def _statement(lists: Sequence[str], only: Iterable[str], query: RunFilter) -> s
 
 
 def _rarest(
-    db: sqlite3.Connection, conditions: Sequence[Condition], values: dict[str, Any]
+    db: sqlite3.Connection, conditions: Sequence[Condition], values: dict[str, Any], most: int
 ) -> list[str] | None:
-    """The runs that fit the condition which the fewest fit; None if these are many."""
+    """The runs that fit the condition which the fewest fit; None if each has more than `most`."""
     fewest: list[str] | None = None
     for condition in conditions:
         statement = "\nUNION ALL\n".join(condition.lists) + "\n LIMIT :limit"
-        found = db.execute(statement, values | {"limit": FEW + 1}).fetchall()
-        if len(found) <= FEW and (fewest is None or len(found) < len(fewest)):
+        found = db.execute(statement, values | {"limit": most + 1}).fetchall()
+        if len(found) <= most and (fewest is None or len(found) < len(fewest)):
             fewest = [row[0] for row in found]
             if not fewest:
                 break
     return fewest
+
+
+def _extent(
+    db: sqlite3.Connection, conditions: Sequence[Condition], values: dict[str, Any]
+) -> dict[str, Any]:
+    """Bounds of the ids between which there are runs that fit each condition."""
+    above, below = values["above"], values["below"]
+    for condition in conditions:
+        merged = "\nUNION ALL\n".join(condition.lists)
+        ends = [
+            db.execute(f"{merged}\n ORDER BY id {way} LIMIT 1", values).fetchone()
+            for way in ("ASC", "DESC")
+        ]
+        if None in ends:
+            return {"above": below}  # nothing
+        above = max(above, ends[0][0][:-1])  # just before
+        below = min(below, ends[1][0] + LAST)
+    return {"above": above, "below": below}
 
 
 def _conditions(query: RunFilter) -> list[Condition]:
