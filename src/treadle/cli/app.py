@@ -15,10 +15,12 @@ from treadle.cli import (
     diff,
     doctor,
     documents,
+    events,
     graph,
     groups,
     init,
     listing,
+    login,
     logs,
     outputs,
     printing,
@@ -69,7 +71,7 @@ class Commands(TyperGroup):
 app = typer.Typer(
     name="treadle",
     cls=Commands,
-    help="Durable, observable runs of functions: in this process now, on a cluster later.",
+    help="Durable, observable runs of functions and scripts: in this process, or on a server.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings=CONTEXT,
@@ -81,7 +83,7 @@ RUNNING, SERVING, WRITING = "Run", "Serve", "Write"
 LOOKING, KEEPING = "Look", "Upkeep"
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     RUNNING: [init.init, run.run, upkeep.abort, run.retry, wait.wait],
-    SERVING: [up.up],
+    SERVING: [up.up, login.login, login.logout],
     WRITING: [documents.validate, documents.export, documents.schema],
     LOOKING: [
         graph.graph,
@@ -89,6 +91,7 @@ COMMANDS: dict[str, list[Callable[..., None]]] = {
         listing.show,
         diff.diff,
         logs.logs,
+        events.events,
         listing.metrics,
         outputs.artifacts,
         outputs.get,

@@ -1,23 +1,20 @@
 """The CLI's door to a server or a data directory: what commands ask of the client, as records.
 
-The client, and all that it loads, is imported when a door is opened: help and version stay fast.
+`opening.opened` makes it.
 """
 
-import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from treadle.errors import InvalidRequest, NotFound, Unavailable
+from treadle.errors import InvalidRequest, NotFound
 from treadle.model.access import Token
 from treadle.model.bindings import Arguments
 from treadle.model.graph import nearest
 from treadle.model.groups import Group, Measured, last_values
 from treadle.model.records import Event, Job, Metric, Run, Submission
 from treadle.model.refs import Ref
-from treadle.server import settings as settings_room
-from treadle.server.settings import Settings
 
 if TYPE_CHECKING:
     from treadle.client import Client
@@ -35,43 +32,6 @@ class Snapshot:
     run: Run
     jobs: list[Job]
     edges: list[tuple[str, str]]
-
-
-def settings_from(data_dir: Path | None, slots: int | None = None) -> Settings:
-    """The settings, with what the command line gave."""
-    return settings_room.load(data_dir=data_dir, slots=slots)
-
-
-@contextlib.contextmanager
-def opened(settings: Settings, *, start: bool) -> Iterator["Door"]:
-    """A door to the server that the settings name; where they name none, to the data directory.
-
-    There it leads to the owner; where there is none, it only reads, or, with start, this process
-    becomes the owner. Closing it hands back what is not done.
-    """
-    client = _to_server(settings.server) if settings.server else _to_data_dir(settings, start=start)
-    local = None if settings.server else cast("Embedded", client.link)
-    try:
-        yield Door(client, local, settings.server)
-    finally:
-        client.close()
-
-
-def _to_server(url: str) -> "Client":
-    from treadle.server.connecting import connect  # noqa: PLC0415 - as below
-
-    return connect(url)
-
-
-def _to_data_dir(settings: Settings, *, start: bool) -> "Client":
-    from treadle.server.embedded import connect  # noqa: PLC0415 - 0.2 s; help needs none of it
-
-    if settings.data_dir.exists() and not settings.data_dir.is_dir():
-        raise Unavailable(
-            f"The data directory {settings.data_dir} is not a folder.",
-            hint="Give another one with --data-dir, TREADLE_DATA_DIR or treadle.toml.",
-        )
-    return connect(settings, start=start, read=not start)
 
 
 class Door:
@@ -243,6 +203,11 @@ class Door:
         """All that happened, then what happens, to the run's end."""
         for batch in self._ask.pull(lambda api: api.events(run_id)):
             yield from batch
+
+    def all_events(self, *, follow: bool, after: str | None) -> Iterator[Event]:
+        """The diary of all runs from behind a cursor on; None: from now on."""
+        for batch in self._ask.pull(lambda api: api.all_events(after=after, follow=follow)):
+            yield from (event for event in batch if event.number)  # others are news, not the diary
 
     def abort(self, run_id: str, *, grace_seconds: float | None = None) -> None:
         self._client.abort(run_id, grace_seconds=grace_seconds)

@@ -15,7 +15,8 @@ from typing import Any
 import typer
 
 from treadle.cli.choice import chosen
-from treadle.cli.door import Door, opened
+from treadle.cli.door import Door
+from treadle.cli.opening import opened
 from treadle.cli.options import DataDir, Server, Slots
 from treadle.errors import InvalidRequest
 from treadle.server.settings import Settings
@@ -39,7 +40,7 @@ class Where:
         return {}
 
     def opened(self, *, start: bool) -> AbstractContextManager[Door]:
-        """A door to it, as `door.opened`."""
+        """A door to it, as `opening.opened`."""
         return opened(self.settings(), start=start)
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from treadle.cli import printing
 from treadle.cli.checks.finding import Finding, broken, doubtful, good
-from treadle.cli.door import opened
+from treadle.cli.opening import opened
 from treadle.errors import NotFound, TreadleError
 from treadle.server.settings import Settings
 from treadle.storage.environments import MARKER
