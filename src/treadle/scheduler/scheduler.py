@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,6 +45,7 @@ from treadle.scheduler.submit import (
     require_blobs,
     require_secrets,
 )
+from treadle.scheduler.tally import Tally
 from treadle.scheduler.timetable import Timetable
 from treadle.scheduler.watch import Change, Watch
 from treadle.storage.logs import LogStore
@@ -87,6 +89,7 @@ class Scheduler:
         self.engine, self.site = engine, site
         self.clock: Clock = clock or SystemClock()
         self.watch = Watch()
+        self.tally = Tally()
         self._capacity = engine.capacity()
         self._dispatcher = Dispatcher(site, self._capacity)
         self._timetable = Timetable(self.clock, self._due)
@@ -99,6 +102,10 @@ class Scheduler:
     @property
     def busy_slots(self) -> int:
         return len(self._flights)
+
+    def jobs_underway(self) -> Counter[JobState]:
+        """How many are leased, by state."""
+        return Counter(flight.job.state for flight in self._flights.values())
 
     @property
     def unended_jobs(self) -> int:
@@ -231,6 +238,7 @@ class Scheduler:
         for job, wait_seconds in settlement.backoffs:
             self._timetable.add(job.id, wait_seconds)
         scratch.clear(self.site.scratch, settlement.ended)
+        self.tally.take(settlement.moved)
         self.watch.publish(settlement.changes)
 
     def _write_logs(self, notes: Sequence[Note]) -> None:

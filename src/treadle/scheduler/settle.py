@@ -63,6 +63,7 @@ class Settlement:
     grace_seconds: float | None = None  #: of these aborts; None: as each job says
     added: int = 0  #: jobs that are new
     ended: list[str] = field(default_factory=list)  #: ids of jobs that are over
+    moved: list[Job | Run] = field(default_factory=list)  #: in order, as they are after each move
     backoffs: list[tuple[Job, float]] = field(default_factory=list)  #: and seconds to wait
 
     # ---- notes
@@ -184,6 +185,7 @@ class Settlement:
 
     def _move(self, job: Job, event: JobEvent, **changes: object) -> Job:
         after = self.books.move_job(job, event, self.at, **changes)
+        self.moved.append(after)
         self._tell(after, "event")
         if after.state in JOB_ENDS:
             self.ended.append(after.id)
@@ -274,6 +276,7 @@ class Settlement:
 
     def _move_run(self, run: Run, event: RunEvent, **changes: object) -> Run:
         after = self.books.move_run(run, event, self.at, **changes)
+        self.moved.append(after)
         self.changes[Change(run.id, "event")] = None
         return after
 
