@@ -48,6 +48,20 @@ def hold(gate: str, value: int = 0) -> int:
 
 
 @tool
+def chatter(lines: int, name: str) -> int:
+    for number in range(lines):
+        print(f"{name} says grüezi {number} times", flush=number % 7 == 0)
+    return lines
+
+
+@tool
+def go_halfway(gate: str) -> None:
+    treadle.log_metric("loss", 0.5)
+    treadle.progress(1, 2)
+    Path(gate).read_bytes()
+
+
+@tool
 def blob(size: int) -> bytes:
     return b"x" * size
 
@@ -100,6 +114,16 @@ def holding(gate: str, value: int = 0):
 def announcing(gate: str):
     """Announce, once the gate opens."""
     return announce(hold(gate))  # type: ignore[arg-type]
+
+
+@pipeline
+def chattering(lines: int):
+    return [chatter(lines, name) for name in ("ada", "bob", "cy")]
+
+
+@pipeline
+def halfway(gate: str):
+    return go_halfway(gate)
 
 
 @pipeline
