@@ -1,6 +1,5 @@
 """`treadle up` and `treadle down`: be the server of a data directory, and end it."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +87,6 @@ def up(  # noqa: PLR0913 - one for each option of the command
         log_format=log_format,
         log_level=log_level,
     )
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s")
     serve(settings, on_ready=_say_json if as_json else _say)
 
 

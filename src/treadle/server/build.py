@@ -107,6 +107,7 @@ async def open_house(
             allowed_origins=settings.allowed_origins,
             audit=stack.enter_context(closing(AuditLog(data_dir))),
             owner_token=ensure_owner_token(data_dir) if door else "",
+            queue_limit=settings.queue_limit,
             life=Life(clock=clock, url=door.url if door else None),
         )
         app = Gate(house)

@@ -3,13 +3,14 @@
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
 
 from treadle.server.build import OpenHouse, open_house
-from treadle.server.doors import Door, public_door
+from treadle.server.doors import Door, open_to_others, public_door
+from treadle.server.log_writing import logging_to_stderr
 from treadle.server.owner_token import FILE as TOKEN_FILE
 from treadle.server.ownership import OwnerLock, prepare_data_dir
 from treadle.server.settings import Settings
@@ -41,7 +42,11 @@ def serve(settings: Settings, *, on_ready: Callable[[Address], None]) -> None:
     except BaseException:
         lock.release()
         raise
-    anyio.run(_live, settings, lock, door, on_ready, backend_options={"use_uvloop": True})
+    settings = replace(settings, log_level=settings.log_level or "info")
+    with logging_to_stderr(settings.log_level, settings.log_format):
+        if open_to_others(door) and door.tls is None:
+            log.warning("%s is open to others without TLS: tokens travel unprotected", door.url)
+        anyio.run(_live, settings, lock, door, on_ready, backend_options={"use_uvloop": True})
 
 
 async def _live(

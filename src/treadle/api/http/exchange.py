@@ -1,6 +1,7 @@
 """One request and what became of it, as the gate sees it."""
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
@@ -16,13 +17,17 @@ class Exchange:
     """What is found out on the way. status: 0 until the answer begins."""
 
     scope: Scope
-    receive: Receive
+    came_from: Receive
     passed_on: Send
     operation: Operation | None = None
     token: Token | None = None  #: that it was asked with, also one that does not hold any more
     admitted: bool = False  #: it passed the gate, and was carried out as far as it could be
     status: int = 0
     location: str = ""
+    began_at: float = field(default_factory=time.perf_counter)
+    answered_at: float = 0.0  #: when the answer began
+    bytes_in: int = 0  #: of the body
+    bytes_out: int = 0  #: of the answer's body
 
     @property
     def method(self) -> str:
@@ -53,13 +58,21 @@ class Exchange:
     def started(self) -> bool:
         return self.status != 0
 
+    async def receive(self) -> Message:
+        """What comes next, counted."""
+        message = await self.came_from()
+        self.bytes_in += len(message.get("body") or b"")
+        return message
+
     async def send(self, message: Message) -> None:
         """Pass it on, and remember how the answer begins."""
         if message["type"] in _STARTS:
-            self.status = message["status"]
+            self.status, self.answered_at = message["status"], time.perf_counter()
             self.location = _location(message)
         elif message["type"] == "websocket.accept":
-            self.status = 101
+            self.status, self.answered_at = 101, time.perf_counter()
+        else:
+            self.bytes_out += len(message.get("body") or message.get("text") or b"")
         await self.passed_on(message)
 
 

@@ -43,7 +43,7 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return
-        exchange = Exchange(scope=scope, receive=receive, passed_on=send)
+        exchange = Exchange(scope=scope, came_from=receive, passed_on=send)
         try:
             await self._answer(exchange)
         except TreadleError as error:
@@ -57,6 +57,7 @@ class Gate:
             internal = InternalError(f"{type(error).__name__}: {error}", hint="Please report.")
             await _refuse(exchange, internal)
         finally:
+            self.house.meter.tell(exchange)
             if self.house.audit is not None:
                 self.house.audit.tell(exchange, self.house.clock.now())
         await self._access.note_use(exchange.token)
@@ -77,6 +78,7 @@ class Gate:
             self._bodies.reading(exchange, streams=operation.streams) as receive,
         ):
             if operation.creates:
+                house.life.check_takes_work()
                 receive = await _keyed(exchange, principal, receive)
             await _handled(operation, scope, receive, exchange.send)
 

@@ -1,4 +1,4 @@
-"""Is it alive, and who is it."""
+"""Is it alive, does it take work, and who is it."""
 
 import os
 
@@ -11,14 +11,38 @@ from treadle.api.http.state import house_of
 
 
 async def health(request: Request) -> Response:
-    """Who the owner is, and how busy."""
+    """Who the server is, since when, and how busy."""
     house = house_of(request)
     body = {
-        "status": "ok" if house.scheduler is not None else "read-only",
+        "status": _status(request),
         "version": treadle.__version__,
         "pid": os.getpid(),
         "owner": house.owner,
+        "url": house.life.url,
+        "uptime_seconds": house.life.uptime_seconds,
         "slots": {"total": house.slots, "busy": house.busy()},
+        "queue": {
+            "unended_jobs": house.scheduler.unended_jobs if house.scheduler is not None else 0,
+            "limit": house.queue_limit,
+        },
         "data_dir": str(house.data_dir),
     }
     return json_response(body)
+
+
+async def liveness(request: Request) -> Response:
+    """Answers as long as the process serves at all."""
+    return json_response({"status": "alive"})
+
+
+async def readiness(request: Request) -> Response:
+    """200 while it takes new work; 503 before it has recovered, and while it stops."""
+    status = _status(request)
+    return json_response({"status": status}, status=200 if status == "ok" else 503)
+
+
+def _status(request: Request) -> str:
+    house = house_of(request)
+    if house.scheduler is None:
+        return "read-only"
+    return {"ready": "ok"}.get(house.life.phase, house.life.phase)

@@ -78,6 +78,6 @@ def _headers(error: TreadleError) -> dict[str, str]:
         return {"allow": ", ".join(error.details.get("allow", ()))}
     if isinstance(error, errors.RangeNotSatisfiable):
         return {"content-range": f"bytes */{error.details.get('size_bytes', 0)}"}
-    if isinstance(error, errors.Busy):
+    if isinstance(error, errors.Busy) or "retry_after_seconds" in error.details:
         return {"retry-after": str(math.ceil(error.details.get("retry_after_seconds", 1)))}
     return {}

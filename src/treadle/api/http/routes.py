@@ -4,6 +4,7 @@ from treadle.api.http import (
     audit,
     blobs,
     calls,
+    definitions,
     events,
     gc,
     groups,
@@ -70,6 +71,20 @@ OF_ALL_EVENTS = (
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
         method="GET", path=f"{PREFIX}/health", handler=health.health, scope="read", tag="server"
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/health/live",
+        handler=health.liveness,
+        scope=None,
+        tag="server",
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/health/ready",
+        handler=health.readiness,
+        scope=None,
+        tag="server",
     ),
     # blobs and snapshots
     Operation(
@@ -297,6 +312,53 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         tag="events",
         query=OF_EVENTS,
+    ),
+    # tools and pipelines; names may hold slashes, so versions come first
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/tools",
+        handler=definitions.list_tools,
+        scope="read",
+        tag="tools",
+        query=(definitions.NAME, BEFORE, LIMIT),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/tools/{{name:path}}/versions/{{version}}",
+        handler=definitions.get_tool_version,
+        scope="read",
+        tag="tools",
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/tools/{{name:path}}",
+        handler=definitions.get_tool,
+        scope="read",
+        tag="tools",
+        query=(BEFORE, LIMIT),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/pipelines",
+        handler=definitions.list_pipelines,
+        scope="read",
+        tag="pipelines",
+        query=(definitions.NAME, BEFORE, LIMIT),
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/pipelines/{{name:path}}/versions/{{version}}",
+        handler=definitions.get_pipeline_version,
+        scope="read",
+        tag="pipelines",
+    ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/pipelines/{{name:path}}",
+        handler=definitions.get_pipeline,
+        scope="read",
+        tag="pipelines",
+        query=(BEFORE, LIMIT),
     ),
     # groups
     Operation(

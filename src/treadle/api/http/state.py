@@ -9,6 +9,7 @@ from starlette.requests import HTTPConnection
 from treadle.api.http.audit_log import AuditLog
 from treadle.api.http.feeds import Feeds
 from treadle.api.http.life import Life
+from treadle.api.http.meter import Meter
 from treadle.api.http.operations import Operation
 from treadle.api.http.traffic import Traffic
 from treadle.errors import Unavailable
@@ -40,6 +41,8 @@ class House:
     owner_token: str = field(default="", repr=False)  #: "" = there is none
     audit: AuditLog | None = None  #: None: nothing is written here
     traffic: Traffic = field(default_factory=Traffic)
+    meter: Meter = field(default_factory=Meter)
+    queue_limit: int = 0  #: jobs that have not ended; 0 = nothing is taken
     life: Life = field(default_factory=Life)
     feeds: Feeds = field(default_factory=Feeds)
 
