@@ -27,6 +27,7 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 from treadle.model.access import Requester, Token
 from treadle.model.bindings import Arguments
+from treadle.model.catalogue import KnownPipeline, KnownTool, NamedPipeline, NamedTool
 from treadle.model.groups import Group
 from treadle.model.orders import AttemptKey, Note, Order, Report
 from treadle.model.records import Attempt, Event, Job, Metric, Pipeline, Run, Tool
@@ -242,7 +243,35 @@ class Books(Protocol):
         """The one added last of this name, or of this name and version."""
         ...
 
+    def tool_names(self, *, prefix: str, after: str, limit: int) -> list[NamedTool]:
+        """By name: those that begin with the prefix and come after that one."""
+        ...
+
+    def tools_of_name(
+        self, name: str, *, before: tuple[datetime, str] | None, limit: int
+    ) -> list[KnownTool]:
+        """The newest first. before: when one was added, and its id; those behind it."""
+        ...
+
+    def tool_of_version(self, name: str, version: str) -> KnownTool:
+        """The newest of that version, or the one of that id."""
+        ...
+
     def add_pipeline(self, pipeline: Pipeline, at: datetime) -> None: ...
+    def pipeline_names(self, *, prefix: str, after: str, limit: int) -> list[NamedPipeline]:
+        """By name: those that begin with the prefix and come after that one."""
+        ...
+
+    def pipelines_of_name(
+        self, name: str, *, before: tuple[datetime, str] | None, limit: int
+    ) -> list[KnownPipeline]:
+        """The newest first. before: when one was added, and its version; those behind it."""
+        ...
+
+    def pipeline_of_version(self, name: str, version: str) -> KnownPipeline: ...
+    def last_run_of_version(self, name: str, version: str) -> str | None:
+        """Its id."""
+        ...
 
     def add_snapshot(self, digest: str, files: Collection[str], at: datetime) -> None:
         """Remember which blobs a bundle's manifest names."""

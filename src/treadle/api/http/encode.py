@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from treadle.model import bindings
 from treadle.model.bindings import Arguments
-from treadle.model.records import Metric, Run
+from treadle.model.records import Metric, Run, Tool
 from treadle.model.refs import Ref
 
 Body = dict[str, Any]
@@ -43,6 +43,17 @@ def ref_body(ref: Ref) -> Body:
     body = ref.to_wire()
     body.pop("inline", None)
     return body
+
+
+def tool_summary(tool: Tool) -> Body:
+    """What lists and pictures tell of a tool."""
+    return {
+        "id": tool.id,
+        "name": tool.name,
+        "version": tool.version,
+        "kind": tool.kind,
+        "description": tool.description,
+    }
 
 
 def metric_body(metric: Metric) -> Body:

@@ -32,6 +32,7 @@ from treadle.model.states import (
 )
 from treadle.storage.ledger import rows
 from treadle.storage.ledger.access import Access
+from treadle.storage.ledger.catalogue import Catalogue
 from treadle.storage.ledger.lists import Lists
 from treadle.storage.ledger.queue import Queue
 from treadle.storage.ledger.upkeep import QUERIES, Upkeep
@@ -63,7 +64,7 @@ MOST_REMEMBERED = 10_000  #: streams, tools: with many runs under way they are r
 _KINDS = {event: f"job.{event}" for event in JobEvent}
 
 
-class SqliteBooks(Upkeep, Access, Queue, Lists):
+class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue):
     """interfaces.Books on SQLite."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
