@@ -25,6 +25,7 @@ async def health(request: Request) -> Response:
             "unended_jobs": house.scheduler.unended_jobs if house.scheduler is not None else 0,
             "limit": house.queue_limit,
         },
+        "followers": house.feeds.followers,
         "data_dir": str(house.data_dir),
     }
     return json_response(body)
