@@ -58,9 +58,10 @@ def examine(settings: Settings, folder: Path, *, optional: bool = True) -> Itera
     )
 
     if settings.server:
-        from treadle.client.credentials import token_for  # noqa: PLC0415 - for servers only
+        from treadle.server.known_tokens import known_token  # noqa: PLC0415 - for servers only
 
-        yield from server.examine(settings.server, token_for(settings.server) or "")
+        token = known_token(settings.data_dir, settings.server)
+        yield from server.examine(settings.server, token or "")
     else:
         yield from machine.examine(settings)
         yield from data.examine(settings)

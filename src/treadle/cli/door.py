@@ -58,6 +58,11 @@ class Door:
         """Nobody is the owner: nothing moves."""
         return self._client.link.read_only
 
+    @property
+    def after_leaving(self) -> str:
+        """What a second Ctrl-C does, after the first has asked for an abort."""
+        return "leaves the rest to the server" if self.server else "leaves at once"
+
     def on_notice(self, told: Callable[[str], None]) -> None:
         """Have notices about the connection told there; from another thread."""
         self._client.link.on_notice = told

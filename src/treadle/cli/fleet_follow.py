@@ -98,6 +98,10 @@ class _Reader(Reading[Message]):
         self._stopping = threading.Event()
         self._look_after = 0.0
 
+    @property
+    def after_leaving(self) -> str:
+        return self._door.after_leaving
+
     def stop(self) -> None:
         """Begin no more, and abort what was begun; in a thread, for the owner may be busy."""
         self._stopping.set()
@@ -190,7 +194,7 @@ class _Following:
 
     def _abort(self) -> None:
         self.outcome.aborting = True
-        show(self._view.notice, "aborting all; Ctrl-C again leaves at once")
+        show(self._view.notice, f"aborting all; Ctrl-C again {self._reader.after_leaving}")
         self._stop_before = time.monotonic() + UNBEGUN_PATIENCE_SECONDS
         self._reader.stop()
 

@@ -138,7 +138,7 @@ class _Following:
 
     def _abort(self) -> None:
         self.outcome.aborting = True
-        show(self._view.notice, "aborting; Ctrl-C again leaves at once")
+        show(self._view.notice, f"aborting; Ctrl-C again {self._door.after_leaving}")
         if self.outcome.run is None:
             self._stop_before = time.monotonic() + UNBEGUN_PATIENCE_SECONDS
         else:

@@ -41,7 +41,11 @@ def ps(  # noqa: PLR0913 - one for each option of the command
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Begun before then.")] = None,
     sort: Annotated[
         str | None,
-        typer.Option(help="By when they began, or ended.", show_default="newest first"),
+        typer.Option(
+            metavar="ORDER",
+            help="By created or ended, the oldest first; with - before it, the newest first.",
+            show_default="-created",
+        ),
     ] = None,
     group: Annotated[
         str | None,
@@ -51,7 +55,7 @@ def ps(  # noqa: PLR0913 - one for each option of the command
         ),
     ] = None,
     best: Best = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
     all_runs: Annotated[bool, typer.Option("--all", "-a", help="All of them.")] = False,
     as_json: Json = False,
 ) -> None:

@@ -152,7 +152,8 @@ def _detach(door: Door, begin: Begin, options: str, *, as_json: bool) -> None:
     if door.embedded:
         raise Conflict(
             "There is nobody to leave the run to: no other treadle process owns this directory.",
-            hint="Leave --detach out, and this command runs it to its end.",
+            hint="Leave --detach out, and this command runs it to its end; or start a server: "
+            "treadle up",
         )
     record = begin(door)
     if as_json:

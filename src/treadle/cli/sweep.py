@@ -158,7 +158,8 @@ def _detach(door: Door, begin: BeginAll, options: str, *, as_json: bool) -> None
     if door.embedded:
         raise Conflict(
             "There is nobody to leave the runs to: no other treadle process owns this directory.",
-            hint="Leave --detach out, and this command runs them to their end.",
+            hint="Leave --detach out, and this command runs them to their end; or start a server: "
+            "treadle up",
         )
     begun = list(begin(door))
     runs = [each for each in begun if isinstance(each, Run)]

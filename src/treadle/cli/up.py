@@ -109,3 +109,24 @@ def _say_json(address: "Address") -> None:
         },
         line=True,
     )
+
+
+def down(
+    now: Annotated[
+        bool, typer.Option("--now", help="Hand running jobs back to the queue at once.")
+    ] = False,
+    data_dir: DataDir = None,
+    as_json: Json = False,
+) -> None:
+    """Ask the server of a data directory to stop, and wait until it has."""
+    from treadle.server.down import stop  # noqa: PLC0415 - as above
+
+    def tell(card: "Card") -> None:
+        if not as_json:
+            printing.tell(f"stopping {card.url} (pid {card.pid})")
+
+    card = stop(load(data_dir=data_dir), now=now, on_wait=tell)
+    if as_json:
+        printing.say_json({"stopped": {"pid": card.pid, "url": card.url}})
+    else:
+        printing.say(f"{card.url}  stopped")

@@ -1,7 +1,6 @@
 """A server: does it answer, is the way to it safe, does it know us, does its clock agree."""
 
 import http.client
-import ipaddress
 import json
 import ssl
 import statistics
@@ -16,6 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 import treadle
 from treadle.cli import printing
 from treadle.cli.checks.finding import Finding, broken, doubtful, good
+from treadle.client.address import is_loopback
+from treadle.client.remote import trusted_authorities
 
 PATIENCE_SECONDS = 5.0
 ASKED_TIMES = 5  #: for the latency
@@ -44,7 +45,7 @@ class Probe:
         self._connection: http.client.HTTPConnection
         if url.scheme == "https":
             self._connection = http.client.HTTPSConnection(
-                host, port, timeout=PATIENCE_SECONDS, context=ssl.create_default_context()
+                host, port, timeout=PATIENCE_SECONDS, context=trusted_authorities(None)
             )
         else:
             self._connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
@@ -85,7 +86,7 @@ def examine(url: str, token: str) -> Iterator[Finding]:
     try:
         yield from _examined(probe, split, token)
     except ssl.SSLCertVerificationError as error:
-        hint = "Name the file of the authority that signed it in SSL_CERT_FILE."
+        hint = "Name its file, or that of its authority, in TREADLE_CA."
         yield broken("certificate", f"not trusted: {error.verify_message}", hint)
     except ssl.SSLError as error:
         yield broken("encryption", f"{error.reason or error}", "Does it speak http:// instead?")
@@ -120,7 +121,7 @@ def _said(error: Exception) -> str:
 
 def _encryption(split: SplitResult, certificate: Mapping[str, Any]) -> Finding:
     if split.scheme != "https":
-        if _is_this_machine(split.hostname or ""):
+        if is_loopback(split.geturl()):
             return good("encryption", "none, and none is needed on this machine")
         says = "none: token and data can be read on their way"
         return doubtful(
@@ -132,13 +133,6 @@ def _encryption(split: SplitResult, certificate: Mapping[str, Any]) -> Finding:
     if days > EXPIRES_DAYS:
         return good("encryption", says)
     return doubtful("encryption", says, f"Renew the certificate: {days:.0f} days are left.")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _token(answer: Answer, token: str) -> Finding:

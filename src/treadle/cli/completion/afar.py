@@ -6,6 +6,7 @@ network is. What cannot be had is not there.
 
 import http.client
 import json
+import os
 import ssl
 import threading
 from collections.abc import Mapping, Sequence
@@ -48,6 +49,8 @@ class Afar:
         host, port = self._url.hostname or "", self._url.port
         if self._url.scheme == "https":
             context = ssl.create_default_context()
+            if file := os.environ.get("TREADLE_CA"):
+                context.load_verify_locations(file)
             return http.client.HTTPSConnection(
                 host, port, timeout=PATIENCE_SECONDS, context=context
             )

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,15 @@ def made_anew() -> Commands:
     from treadle.cli.app import app  # noqa: PLC0415 - as above
 
     group: Any = typer.main.get_command(app)
-    found = {"": _command(group)}
-    return found | {name: _command(each) for name, each in group.commands.items()}
+    return {"": _command(group)} | dict(_within(group, ""))
+
+
+def _within(group: Any, before: str) -> Iterator[tuple[str, Any]]:
+    """Commands by name; those of a group in it as "group command"."""
+    for name, each in group.commands.items():
+        yield before + name, _command(each)
+        if hasattr(each, "commands"):
+            yield from _within(each, f"{before}{name} ")
 
 
 def _command(command: Any) -> dict[str, Any]:

@@ -30,6 +30,11 @@ def candidates(words: Sequence[str], incomplete: str) -> list[Candidate]:
     command, rest = _command_of(words)
     if command is None:
         return _starting(_all_commands(known), incomplete)
+    if inside := _inside(known, command):
+        name, rest = _command_of(rest)
+        if name is None:
+            return _starting([*inside, *_option_names(known[command], {})], incomplete)
+        command = f"{command} {name}"
     return _of_command(command, known[command], rest, incomplete) if command in known else []
 
 
@@ -42,9 +47,16 @@ def _command_of(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
 
 
 def _all_commands(known: Commands) -> list[Candidate]:
-    return [(name, each["help"]) for name, each in known.items() if name] + _option_names(
-        known[""], {}
-    )
+    whole = [(name, each["help"]) for name, each in known.items() if name and " " not in name]
+    return whole + _option_names(known[""], {})
+
+
+def _inside(known: Commands, group: str) -> list[Candidate]:
+    """The commands of a group of commands."""
+    start = f"{group} "
+    return [
+        (n.removeprefix(start), each["help"]) for n, each in known.items() if n.startswith(start)
+    ]
 
 
 def _of_command(

@@ -38,16 +38,14 @@ def glance(typed: Typed) -> "Glance | Afar":
     folder = typed.last("data_dir") or os.environ.get("TREADLE_DATA_DIR") or None
     try:
         settings = chosen(server, Path(folder) if folder else None, named)
-        return _afar(settings.server) if settings.server else Glance(settings.data_dir)
+        if not settings.server:
+            return Glance(settings.data_dir)
+        from treadle.cli.completion.afar import Afar  # noqa: PLC0415 - http.client: for servers
+        from treadle.server.known_tokens import known_token  # noqa: PLC0415 - as above
+
+        return Afar(settings.server, known_token(settings.data_dir, settings.server) or "")
     except TreadleError:
         return Glance(Path(os.devnull))
-
-
-def _afar(url: str) -> "Afar":
-    from treadle.cli.completion.afar import Afar  # noqa: PLC0415 - http.client, for servers only
-    from treadle.client.credentials import token_for  # noqa: PLC0415 - as above
-
-    return Afar(url, token_for(url) or "")
 
 
 def run_ids(typed: Typed, incomplete: str) -> list[Candidate]:
@@ -104,6 +102,12 @@ def states(typed: Typed, incomplete: str) -> list[Candidate]:
     return [(state, "") for state in (*ACTIVE, *ENDED)]
 
 
+def sorts(typed: Typed, incomplete: str) -> list[Candidate]:
+    about = {"created": "when they began", "ended": "when they ended"}
+    newest = [(f"-{name}", f"by {text}, the newest first") for name, text in about.items()]
+    return newest + [(name, f"by {text}, the oldest first") for name, text in about.items()]
+
+
 def pipelines(typed: Typed, incomplete: str) -> list[Candidate]:
     return [(name, "") for name in glance(typed).pipelines()]
 
@@ -142,6 +146,7 @@ SOURCES: dict[str, Source] = {
     "step": steps,
     "output": outputs,
     "state": states,
+    "sort": sorts,
     "pipeline": pipelines,
     "label": labels,
     "group": groups,
