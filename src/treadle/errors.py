@@ -191,6 +191,11 @@ def _tree(base: type[TreadleError]) -> dict[str, type[TreadleError]]:
     return found
 
 
+def codes() -> list[str]:
+    """All codes that a door may report, in order."""
+    return sorted(_tree(TreadleError))
+
+
 def from_wire(
     code: str, message: str, hint: str = "", details: dict[str, Any] | None = None
 ) -> TreadleError:

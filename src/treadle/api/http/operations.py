@@ -41,9 +41,10 @@ class Operation:
     """One route.
 
     scope: what who asks must hold; None is open to everybody. body, answer: types of the JSON
-    documents, or a media type; None is no body. streams: the body is read as it comes, and has no
-    size limit. creates: takes an Idempotency-Key. asks_only: a POST that changes nothing, so the
-    audit log need not tell. headers: of the answer, with what they are.
+    documents, or a media type; None is no body. needs_body: it may not be left out. ranges: the
+    answer is bytes, of which a range may be asked for. streams: the body is read as it comes, and
+    has no size limit. creates: takes an Idempotency-Key. asks_only: a POST that changes nothing,
+    so the audit log need not tell. headers: of the answer, with what they are.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE", "WEBSOCKET"]
@@ -54,6 +55,8 @@ class Operation:
     query: tuple[Query, ...] = ()
     body: Any = None
     answer: Any = None
+    needs_body: bool = True
+    ranges: bool = False
     status: int = 200
     streams: bool = False
     creates: bool = False

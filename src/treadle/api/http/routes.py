@@ -1,5 +1,7 @@
 """Every operation of the API, in one table. A route that is not here does not exist."""
 
+from typing import Any
+
 from treadle.api.http import (
     audit,
     blobs,
@@ -11,15 +13,20 @@ from treadle.api.http import (
     health,
     jobs,
     logs,
+    openapi,
     runs,
     runs_list,
     snapshots,
     tokens,
 )
+from treadle.api.http.openapi import EVENTS
 from treadle.api.http.operations import LARGEST_PAGE, PAGE, PREFIX, Operation, Query
+from treadle.model.records import Job, Run, Submission
+from treadle.schemas import answers, bodies
 
 MOST_BYTES = 16 * 1024 * 1024  #: of a log in one answer that is not streamed
 LONGEST_WAIT_SECONDS = 3600.0
+BYTES, ANY, TEXT = "application/octet-stream", "*/*", "text/plain"
 WAIT = Query(
     name="wait",
     text="Seconds to wait for the end.",
@@ -70,7 +77,12 @@ OF_ALL_EVENTS = (
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
-        method="GET", path=f"{PREFIX}/health", handler=health.health, scope="read", tag="server"
+        method="GET",
+        path=f"{PREFIX}/health",
+        handler=health.health,
+        scope="read",
+        tag="server",
+        answer=answers.Health,
     ),
     Operation(
         method="GET",
@@ -86,6 +98,15 @@ OPERATIONS: tuple[Operation, ...] = (
         scope=None,
         tag="server",
     ),
+    Operation(
+        method="GET",
+        path=f"{PREFIX}/openapi.json",
+        handler=openapi.get_openapi,
+        scope=None,
+        tag="server",
+        answer=dict[str, Any],
+        headers={"ETag": "Stands for this document."},
+    ),
     # blobs and snapshots
     Operation(
         method="POST",
@@ -93,6 +114,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=blobs.post_blobs,
         scope="data",
         tag="blobs",
+        body=BYTES,
+        answer=answers.StoredBlobs,
         status=201,
         streams=True,
     ),
@@ -102,6 +125,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=blobs.missing_blobs,
         scope="data",
         tag="blobs",
+        body=bodies.Digests,
+        answer=answers.MissingBlobs,
         asks_only=True,
     ),
     Operation(
@@ -110,6 +135,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=blobs.put_blob,
         scope="data",
         tag="blobs",
+        body=BYTES,
+        answer=answers.StoredBlob,
         status=201,
         streams=True,
     ),
@@ -119,6 +146,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=blobs.get_blob,
         scope="read",
         tag="blobs",
+        answer=BYTES,
+        ranges=True,
     ),
     Operation(
         method="POST",
@@ -126,6 +155,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=snapshots.post_snapshot,
         scope="data",
         tag="blobs",
+        body=bodies.Snapshot,
+        answer=answers.KeptSnapshot,
         status=201,
     ),
     Operation(
@@ -134,6 +165,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=snapshots.renew_snapshot,
         scope="data",
         tag="blobs",
+        answer=answers.KnownSnapshot,
         asks_only=True,
     ),
     # jobs
@@ -143,6 +175,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=calls.post_call,
         scope="call",
         tag="jobs",
+        body=bodies.Call,
+        answer=Job,
         status=201,
         creates=True,
     ),
@@ -152,6 +186,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=jobs.get_job,
         scope="read",
         tag="jobs",
+        answer=answers.JobDetails,
         query=(WAIT,),
     ),
     Operation(
@@ -160,6 +195,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=logs.get_log,
         scope="read",
         tag="jobs",
+        answer=TEXT,
         query=(
             Query(name="attempt", text="Which attempt; default the last.", kind="whole"),
             Query(name="offset", text="From which byte on.", kind="whole", default=0),
@@ -180,6 +216,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=jobs.get_output,
         scope="read",
         tag="jobs",
+        answer=ANY,
+        ranges=True,
         query=(
             Query(
                 name="download",
@@ -196,6 +234,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.post_run,
         scope="run",
         tag="runs",
+        body=Submission,
+        answer=Run,
         query=(WAIT,),
         status=201,
         creates=True,
@@ -206,6 +246,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs_list.list_runs,
         scope="read",
         tag="runs",
+        answer=answers.RunsPage,
         query=(*runs_list.FILTERS, BEFORE, LIMIT),
     ),
     Operation(
@@ -214,6 +255,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.get_run,
         scope="read",
         tag="runs",
+        answer=answers.RunDetails,
         query=(
             WAIT,
             Query(name="jobs", text="With its jobs and edges.", kind="switch", default=True),
@@ -239,6 +281,9 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.abort_run,
         scope="run",
         tag="runs",
+        body=bodies.Abort,
+        needs_body=False,
+        answer=Run,
     ),
     Operation(
         method="POST",
@@ -246,6 +291,9 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.retry_run,
         scope="run",
         tag="runs",
+        body=bodies.Nothing,
+        needs_body=False,
+        answer=Run,
         status=201,
         creates=True,
     ),
@@ -255,6 +303,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.get_metrics,
         scope="read",
         tag="runs",
+        answer=answers.Metrics,
         query=(
             Query(
                 name="last",
@@ -271,6 +320,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=events.get_all_events,
         scope="read",
         tag="events",
+        answer=EVENTS,
         query=OF_ALL_EVENTS,
     ),
     Operation(
@@ -287,6 +337,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=events.get_events,
         scope="read",
         tag="events",
+        answer=EVENTS,
         query=OF_EVENTS,
     ),
     Operation(
@@ -303,6 +354,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=events.get_job_events,
         scope="read",
         tag="events",
+        answer=EVENTS,
         query=OF_EVENTS,
     ),
     Operation(
@@ -367,6 +419,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=groups.list_groups,
         scope="read",
         tag="groups",
+        answer=answers.GroupsPage,
         query=(BEFORE, LIMIT),
     ),
     Operation(
@@ -375,6 +428,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=groups.get_group,
         scope="read",
         tag="groups",
+        answer=answers.GroupDetails,
     ),
     # who may ask, and who did
     Operation(
@@ -383,6 +437,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=tokens.post_token,
         scope="admin",
         tag="access",
+        body=bodies.NewToken,
+        answer=answers.MadeToken,
         status=201,
         creates=True,
     ),
@@ -392,6 +448,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=tokens.list_tokens,
         scope="admin",
         tag="access",
+        answer=answers.Tokens,
     ),
     Operation(
         method="DELETE",
@@ -407,8 +464,18 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=audit.list_audit,
         scope="admin",
         tag="access",
+        answer=answers.AuditPage,
         query=(Query(name="user", text="Only what this user did."), BEFORE, LIMIT),
     ),
     # upkeep
-    Operation(method="POST", path=f"{PREFIX}/gc", handler=gc.post_gc, scope="admin", tag="server"),
+    Operation(
+        method="POST",
+        path=f"{PREFIX}/gc",
+        handler=gc.post_gc,
+        scope="admin",
+        tag="server",
+        body=bodies.Upkeep,
+        needs_body=False,
+        answer=answers.Freed,
+    ),
 )

@@ -1,0 +1,233 @@
+"""The OpenAPI 3.1 document, made of the table of operations."""
+
+import hashlib
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+import treadle
+from treadle.api.http.asked import query
+from treadle.api.http.encode import encode
+from treadle.api.http.operations import Operation, Query
+from treadle.api.http.problems import MEDIA_TYPE, STATUS, TITLES
+from treadle.api.http.ranges import is_known
+from treadle.errors import codes
+from treadle.model.records import Event
+from treadle.schemas import answers
+from treadle.schemas.json_schema import Schema, Shapes
+
+JSON, EVENTS = "application/json", "text/event-stream"
+BYTES: Schema = {"type": "string", "format": "binary"}
+ID = "^(latest|[0-9a-z_]{1,64})$"
+KINDS: dict[str, Schema] = {
+    "text": {"type": "string"},
+    "whole": {"type": "integer", "minimum": 0},
+    "number": {"type": "number", "minimum": 0},
+    "switch": {"type": "boolean"},
+    "time": {"type": "string", "format": "date-time"},
+}
+PATH_PARAMETERS: dict[str, Schema] = {
+    "id": {"pattern": ID, "description": "The id, or so much of it as only one has."},
+    "digest": {"pattern": "^[0-9a-f]{64}$", "description": "BLAKE3 of the bytes."},
+}
+INTRODUCTION = """One server, one ledger, one artifact store.
+
+Every error is a problem document (RFC 9457) with a stable `code` and a `hint` that says the next
+step. Requests that make something take an `Idempotency-Key`: sent again with the same key, they
+answer with what was made the first time. Lists are paged: `next` of one page is `before` of the
+following one. What is asked for over WebSocket is described with the GET of the same path."""
+TOKEN = """`Authorization: Bearer TOKEN`. Scopes: read < data < run < admin, each with those before
+it; call:<tool> may call that one tool by its name. The token of the owner is in the file
+`owner.token` in the data directory; `treadle token create` makes others."""
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Sent again with the same key, the request makes nothing new (24 hours).",
+    "schema": {"type": "string", "maxLength": 200, "pattern": "^[ -~]*$"},
+}
+LAST_EVENT_ID = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The id of the last event that is known: what comes after it is sent.",
+    "schema": {"type": "string", "pattern": "^[0-9]{0,18}$"},
+}
+OF_BYTES = tuple(
+    {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+    for name, text in (
+        ("Range", "One range, as `bytes=0-99`; of several all is sent."),
+        ("If-Range", "The ETag that the range is of; of another all is sent."),
+        ("If-None-Match", "ETags of what is known: that is not sent again (304)."),
+    )
+)
+TITLES_OF_GOOD = {
+    200: "As asked",
+    201: "Made",
+    204: "Done",
+    206: "The range",
+    304: "It is as the caller has it",
+}
+OF_MADE = {"Location": "Where to look at what was made."}
+OF_SENT = {"ETag": "Stands for these bytes.", "Accept-Ranges": "bytes"}
+
+
+def document(operations: Iterable[Operation]) -> dict[str, Any]:
+    """The whole document."""
+    components: dict[str, Schema] = {}
+    asked, answered = Shapes(components, asked=True), Shapes(components, asked=False)
+    answered.of(Event)
+    answered.of(answers.EventsMessage)
+    paths: dict[str, Any] = {}
+    every = list(operations)
+    sockets = {each.path: each for each in every if each.method == "WEBSOCKET"}
+    for each in every:
+        if each.method != "WEBSOCKET":
+            path = re.sub(r":path}", "}", each.path)
+            described = _operation(each, asked, answered, sockets.get(each.path))
+            paths.setdefault(path, {})[each.method.lower()] = described
+    answered.of(answers.Problem)
+    components["Problem"]["properties"]["code"]["enum"] = codes()
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Treadle",
+            "version": treadle.__version__,
+            "description": INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": name} for name in dict.fromkeys(each.tag for each in every)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer", "description": TOKEN}
+            },
+        },
+    }
+
+
+def _operation(
+    each: Operation, asked: Shapes, answered: Shapes, socket: Operation | None
+) -> dict[str, Any]:
+    text = inspect.getdoc(each.handler) or ""
+    if socket is not None:
+        text += f"\n\nOver WebSocket, at the same path: {inspect.getdoc(socket.handler)}"
+    described: dict[str, Any] = {
+        "operationId": each.name,
+        "tags": [each.tag],
+        "summary": " ".join(text.split("\n\n")[0].split()),
+        "description": text,
+        "security": [{"token": [each.scope]}] if each.scope else [],
+        "parameters": _parameters(each),
+        "responses": _responses(each, answered),
+    }
+    if each.body is not None:
+        described["requestBody"] = _body(each, asked)
+    return described
+
+
+def _parameters(each: Operation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True} | _path_parameter(name)
+        for name in re.findall(r"{(\w+)", each.path)
+    ]
+    found += map(_query, each.query)
+    found += [IDEMPOTENCY_KEY] if each.creates else []
+    found += [LAST_EVENT_ID] if each.answer == EVENTS else []
+    return found + list(OF_BYTES if each.ranges else ())
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    known = PATH_PARAMETERS.get(name, {})
+    text = known.get("description", "")
+    schema = {"type": "string", "minLength": 1} | {
+        word: value for word, value in known.items() if word != "description"
+    }
+    return {"schema": schema} | ({"description": text} if text else {})
+
+
+def _query(each: Query) -> dict[str, Any]:
+    schema = dict(KINDS[each.kind])
+    if each.choices:
+        schema["enum"] = list(each.choices)
+    if each.several:
+        schema = {"type": "array", "items": schema}
+    elif each.default is not None:
+        schema["default"] = each.default
+    text = each.text
+    if each.most is not None:
+        text += f" At most {each.most:g}; more counts as that."
+    return {"name": each.name, "in": "query", "description": text, "schema": schema}
+
+
+def _body(each: Operation, asked: Shapes) -> dict[str, Any]:
+    if isinstance(each.body, str):
+        content: Mapping[str, Any] = {each.body: {"schema": BYTES}}
+        return {"required": True, "content": content}
+    return {"required": each.needs_body, "content": {JSON: {"schema": asked.of(each.body)}}}
+
+
+def _responses(each: Operation, answered: Shapes) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": TITLES_OF_GOOD[each.status]}
+    if each.answer is not None:
+        good["content"] = _content(each.answer, answered)
+    headers = dict(each.headers) | (OF_MADE if each.creates else {})
+    headers |= OF_SENT if each.ranges else {}
+    if headers:
+        good["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}}
+            for name, text in headers.items()
+        }
+    found = {str(each.status): good}
+    if each.ranges:
+        found["206"] = good | {"description": TITLES_OF_GOOD[206]}
+        found["304"] = {"description": TITLES_OF_GOOD[304]}
+    problem = {"schema": answered.of(answers.Problem)}
+    return found | {
+        str(status): {"description": TITLES[status], "content": {MEDIA_TYPE: problem}}
+        for status in _bad(each)
+    }
+
+
+def _content(answer: Any, answered: Shapes) -> dict[str, Any]:
+    if isinstance(answer, str):
+        return {answer: {"schema": {"type": "string"} if answer.startswith("text/") else BYTES}}
+    return {JSON: {"schema": answered.of(answer)}}
+
+
+def _bad(each: Operation) -> list[int]:
+    """The statuses of errors that an operation may come to."""
+    never = set()
+    if each.scope is None:
+        never |= {401, 429}
+    if each.body is None and not each.writes:
+        never |= {413, 422, 507}
+    if "{" not in each.path and each.body is None:
+        never |= {404}
+    if not each.ranges:
+        never |= {416}
+    return sorted({*STATUS.values()} - {405} - never)
+
+
+@cache
+def _encoded() -> tuple[bytes, str]:
+    """(the document, its ETag)"""
+    from treadle.api.http.routes import OPERATIONS  # noqa: PLC0415 - names the handler below
+
+    body = encode(document(OPERATIONS))
+    return body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
+
+
+async def get_openapi(request: Request) -> Response:
+    """This document."""
+    query(request)
+    body, etag = _encoded()
+    headers = {"etag": etag, "cache-control": "no-cache"}
+    if is_known(request.headers, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, JSON)

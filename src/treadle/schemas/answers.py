@@ -1,0 +1,215 @@
+"""What the server answers, where it is no record of the model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import UNSET, UnsetType
+
+from treadle.model.access import Token
+from treadle.model.bindings import Binding
+from treadle.model.groups import Group
+from treadle.model.records import Attempt, Event, Job, Run
+from treadle.schemas.bodies import Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What went wrong (RFC 9457). code is stable; hint says the next step."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str
+    details: Mapping[str, Any] | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slots:
+    """How many jobs can run at a time, and how many do."""
+
+    total: int
+    busy: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Who the owner of the data directory is, and how busy."""
+
+    status: Literal["ok", "read-only"]
+    version: str
+    pid: int
+    owner: str | None
+    slots: Slots
+    data_dir: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBlob:
+    """A blob that is there now."""
+
+    digest: Digest
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBlobs:
+    """Blobs that are there now, in the order they came."""
+
+    digests: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingBlobs:
+    """Those that are not there."""
+
+    missing: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSnapshot:
+    """digest: of the snapshot; null until none of its blobs is missing."""
+
+    digest: Digest | None
+    missing: tuple[Digest, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownSnapshot:
+    """Whether it is there with all its files."""
+
+    known: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputRef:
+    """What an output is; its bytes are at jobs/{id}/outputs/{name}."""
+
+    digest: Digest
+    size_bytes: int
+    media_type: str
+    codec: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobDetails(Job):
+    """A job with its outputs by name, and its attempts."""
+
+    outputs: Mapping[str, OutputRef]
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails(Run):
+    """A run with its jobs; edges: [from, to] by job ids; arguments: by job id and parameter."""
+
+    jobs: tuple[Job, ...] | UnsetType = UNSET
+    edges: tuple[tuple[str, str], ...] | UnsetType = UNSET
+    arguments: Mapping[str, Mapping[str, Binding]] | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunsPage:
+    """next: as `before` for the following page; null at the end."""
+
+    runs: tuple[Run, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownMetric:
+    """A number that a job logged. id grows over the ledger."""
+
+    job_id: str
+    attempt: int
+    name: str
+    value: float | Literal["nan", "inf", "-inf"]
+    step: int | None
+    at: datetime
+    id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """In the order in which they were logged."""
+
+    metrics: tuple[ShownMetric, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupsPage:
+    """next: as `before` for the following page; null at the end."""
+
+    groups: tuple[Group, ...]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupDetails:
+    """Runs, oldest first; their jobs under way; when each run's first step started, by run id."""
+
+    runs: tuple[Run, ...]
+    active: tuple[Job, ...]
+    began: Mapping[str, datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsMessage:
+    """One message over WebSocket."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeToken(Token):
+    """A new token; its text is shown here and nowhere else."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Oldest first."""
+
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freed:
+    """What was, or with dry_run would be, forgotten and removed."""
+
+    dry_run: bool
+    runs: int
+    blobs: int
+    bytes: int
+    folders: int
+    environments: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One request. user, token: "" where nobody known asked. made: the Location of what it made.
+
+    status: null when the answer never began. address: "" on the owner's socket.
+    """
+
+    id: str
+    at: datetime
+    user: str
+    token: str
+    address: str
+    method: str
+    path: str
+    status: int | None
+    made: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditPage:
+    """Newest first. next: as `before` for the following page; null at the end."""
+
+    entries: tuple[AuditEntry, ...]
+    next: str | None
