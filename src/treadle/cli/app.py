@@ -83,7 +83,7 @@ RUNNING, SERVING, WRITING = "Run", "Serve", "Write"
 LOOKING, KEEPING = "Look", "Upkeep"
 COMMANDS: dict[str, list[Callable[..., None]]] = {
     RUNNING: [init.init, run.run, upkeep.abort, run.retry, wait.wait],
-    SERVING: [up.up, login.login, login.logout],
+    SERVING: [up.up, up.down, login.login, login.logout],
     WRITING: [documents.validate, documents.export, documents.schema],
     LOOKING: [
         graph.graph,

@@ -10,6 +10,7 @@ from treadle.cli.options import DataDir, Json, Slots
 from treadle.server.settings import load
 
 if TYPE_CHECKING:
+    from treadle.server.ownership import Card
     from treadle.server.up import Address
 
 

@@ -23,6 +23,7 @@ MOST_A_SECOND = 100  #: records of each of these loggers
 MOST_WAITING = 10_000  #: lines that are not yet written
 PATIENCE_SECONDS = 2.0  #: at the end, with a reader who takes nothing
 FACTS = ("job", "run", "user", "address", "operation", "status", "ms")  #: what a record may carry
+SAID = ("operation", "status")  #: by the message of a line
 _TOKEN = re.compile(r"trd_([A-Za-z0-9]+)_[A-Za-z0-9_\-]{8,}")
 _UNSEEN = {code: f"\\x{code:02x}" for code in (*range(9), *range(11, 32), *range(127, 160))}
 
@@ -114,7 +115,8 @@ class AsLines(logging.Formatter):
     """Time, level, logger, message, then what is known of job, run and user."""
 
     def format(self, record: logging.LogRecord) -> str:
-        facts = "".join(f" {name}={value}" for name, value in _facts(record).items())
+        known = _facts(record).items()
+        facts = "".join(f" {name}={value}" for name, value in known if name not in SAID)
         text = f"{record.getMessage()}{facts}".replace("\n", "\\n").translate(_UNSEEN)
         line = f"{_time(record)} {record.levelname:<7} {record.name}: {text}"
         if record.exc_info:
