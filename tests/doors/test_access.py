@@ -326,4 +326,4 @@ def sending(*parts):
         await anyio.sleep_forever()
 
     scope = {"type": "http", "method": "POST", "path": "/", "headers": []}
-    return Exchange(scope=scope, receive=receive, passed_on=receive)
+    return Exchange(scope=scope, came_from=receive, passed_on=receive)

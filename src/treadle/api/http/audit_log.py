@@ -53,7 +53,7 @@ class AuditLog:
         )
 
     def tell(self, exchange: Exchange, at: datetime) -> None:
-        """Write the line of a request that is over, if it is one to be told of."""
+        """Write the line of a request, if it is one to be told of, when its status is known."""
         operation, token = exchange.operation, exchange.token
         writes = operation is not None and operation.writes
         if not (exchange.status in REFUSED or (writes and exchange.admitted)):

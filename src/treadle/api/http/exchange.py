@@ -1,6 +1,7 @@
 """One request and what became of it, as the gate sees it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,7 @@ class Exchange:
     scope: Scope
     came_from: Receive
     passed_on: Send
+    on_answer: Callable[["Exchange"], None] = lambda _: None  #: right before the answer begins
     operation: Operation | None = None
     token: Token | None = None  #: that it was asked with, also one that does not hold any more
     admitted: bool = False  #: it passed the gate, and was carried out as far as it could be
@@ -69,6 +71,7 @@ class Exchange:
         if message["type"] in _STARTS:
             self.status, self.answered_at = message["status"], time.perf_counter()
             self.location = _location(message)
+            self.on_answer(self)
         elif message["type"] == "websocket.accept":
             self.status, self.answered_at = 101, time.perf_counter()
         else:

@@ -43,7 +43,9 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             return
-        exchange = Exchange(scope=scope, came_from=receive, passed_on=send)
+        exchange = Exchange(
+            scope=scope, came_from=receive, passed_on=send, on_answer=self._write_down
+        )
         try:
             await self._answer(exchange)
         except TreadleError as error:
@@ -58,9 +60,14 @@ class Gate:
             await _refuse(exchange, internal)
         finally:
             self.house.meter.tell(exchange)
-            if self.house.audit is not None:
-                self.house.audit.tell(exchange, self.house.clock.now())
+            if not exchange.started:
+                self._write_down(exchange)
         await self._access.note_use(exchange.token)
+
+    def _write_down(self, exchange: Exchange) -> None:
+        """In the audit log, before whoever asks knows how it went."""
+        if self.house.audit is not None:
+            self.house.audit.tell(exchange, self.house.clock.now())
 
     async def _answer(self, exchange: Exchange) -> None:
         scope, house = exchange.scope, self.house
