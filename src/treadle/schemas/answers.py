@@ -36,14 +36,26 @@ class Slots:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """Who the owner of the data directory is, and how busy."""
+class Queue:
+    """How many jobs have not ended, and how many may at most."""
 
-    status: Literal["ok", "read-only"]
+    unended_jobs: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """Who the server is, since when, and how busy. followers: of runs, jobs and logs."""
+
+    status: Literal["ok", "read-only", "starting", "stopping"]
     version: str
     pid: int
     owner: str | None
+    url: str | None
+    uptime_seconds: float
     slots: Slots
+    queue: Queue
+    followers: int
     data_dir: str
 
 
@@ -213,3 +225,10 @@ class AuditPage:
 
     entries: tuple[AuditEntry, ...]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """alive; or ok, or why it takes no work: starting, stopping, read-only."""
+
+    status: str

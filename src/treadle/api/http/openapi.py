@@ -173,9 +173,7 @@ def _body(each: Operation, asked: Shapes) -> dict[str, Any]:
 
 
 def _responses(each: Operation, answered: Shapes) -> dict[str, Any]:
-    good: dict[str, Any] = {"description": TITLES_OF_GOOD[each.status]}
-    if each.answer is not None:
-        good["content"] = _content(each.answer, answered)
+    good = _good(each.status, each.answer, answered)
     headers = dict(each.headers) | (OF_MADE if each.creates else {})
     headers |= OF_SENT if each.ranges else {}
     if headers:
@@ -183,15 +181,23 @@ def _responses(each: Operation, answered: Shapes) -> dict[str, Any]:
             name: {"description": text, "schema": {"type": "string"}}
             for name, text in headers.items()
         }
-    found = {str(each.status): good}
-    if each.ranges:
-        found["206"] = good | {"description": TITLES_OF_GOOD[206]}
-        found["304"] = {"description": TITLES_OF_GOOD[304]}
     problem = {"schema": answered.of(answers.Problem)}
-    return found | {
+    bad = {
         str(status): {"description": TITLES[status], "content": {MEDIA_TYPE: problem}}
         for status in _bad(each)
     }
+    found = bad | {str(each.status): good}
+    if each.ranges:
+        found["206"] = good | {"description": TITLES_OF_GOOD[206]}
+        found["304"] = _good(304, None, answered)
+    for status, answer in each.also.items():
+        found[str(status)] = _good(status, answer, answered)
+    return dict(sorted(found.items()))
+
+
+def _good(status: int, answer: Any, answered: Shapes) -> dict[str, Any]:
+    text = {"description": TITLES_OF_GOOD.get(status, TITLES.get(status, ""))}
+    return text | ({} if answer is None else {"content": _content(answer, answered)})
 
 
 def _content(answer: Any, answered: Shapes) -> dict[str, Any]:

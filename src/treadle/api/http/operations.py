@@ -44,7 +44,8 @@ class Operation:
     documents, or a media type; None is no body. needs_body: it may not be left out. ranges: the
     answer is bytes, of which a range may be asked for. streams: the body is read as it comes, and
     has no size limit. creates: takes an Idempotency-Key. asks_only: a POST that changes nothing,
-    so the audit log need not tell. headers: of the answer, with what they are.
+    so the audit log need not tell. headers: of the answer, with what they are. also: answers of
+    other statuses that are no errors.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE", "WEBSOCKET"]
@@ -62,6 +63,7 @@ class Operation:
     creates: bool = False
     asks_only: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[int, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

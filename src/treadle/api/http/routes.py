@@ -23,9 +23,11 @@ from treadle.api.http.openapi import EVENTS
 from treadle.api.http.operations import LARGEST_PAGE, PAGE, PREFIX, Operation, Query
 from treadle.model.records import Job, Run, Submission
 from treadle.schemas import answers, bodies
+from treadle.schemas import definitions as shapes
 
 MOST_BYTES = 16 * 1024 * 1024  #: of a log in one answer that is not streamed
 LONGEST_WAIT_SECONDS = 3600.0
+KNOWN = {304: None}  #: to one who has it already
 BYTES, ANY, TEXT = "application/octet-stream", "*/*", "text/plain"
 WAIT = Query(
     name="wait",
@@ -90,6 +92,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=health.liveness,
         scope=None,
         tag="server",
+        answer=answers.State,
     ),
     Operation(
         method="GET",
@@ -97,6 +100,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=health.readiness,
         scope=None,
         tag="server",
+        answer=answers.State,
+        also={503: answers.State},
     ),
     Operation(
         method="GET",
@@ -104,6 +109,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=openapi.get_openapi,
         scope=None,
         tag="server",
+        also=KNOWN,
         answer=dict[str, Any],
         headers={"ETag": "Stands for this document."},
     ),
@@ -372,6 +378,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=definitions.list_tools,
         scope="read",
         tag="tools",
+        answer=shapes.ToolsPage,
         query=(definitions.NAME, BEFORE, LIMIT),
     ),
     Operation(
@@ -380,6 +387,8 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=definitions.get_tool_version,
         scope="read",
         tag="tools",
+        answer=shapes.ToolDefinition,
+        also=KNOWN,
     ),
     Operation(
         method="GET",
@@ -387,6 +396,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=definitions.get_tool,
         scope="read",
         tag="tools",
+        answer=shapes.ToolVersions,
         query=(BEFORE, LIMIT),
     ),
     Operation(
@@ -395,6 +405,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=definitions.list_pipelines,
         scope="read",
         tag="pipelines",
+        answer=shapes.PipelinesPage,
         query=(definitions.NAME, BEFORE, LIMIT),
     ),
     Operation(
@@ -403,6 +414,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=definitions.get_pipeline_version,
         scope="read",
         tag="pipelines",
+        answer=shapes.PipelineDetails,
     ),
     Operation(
         method="GET",
@@ -410,6 +422,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=definitions.get_pipeline,
         scope="read",
         tag="pipelines",
+        answer=shapes.PipelineVersions,
         query=(BEFORE, LIMIT),
     ),
     # groups
