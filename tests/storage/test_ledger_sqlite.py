@@ -125,9 +125,9 @@ def test_a_file_that_is_no_database_is_named(path):
         SqliteLedger(path)
 
 
-def test_a_ledger_locked_by_another_program_is_said_to_be(path):
+def test_a_ledger_locked_by_another_program_is_said_to_be(path, monkeypatch):
+    monkeypatch.setattr("treadle.storage.ledger.sqlite.LOCKED_SECONDS", 0.05)
     ledger = SqliteLedger(path)
-    ledger._db.execute("PRAGMA busy_timeout = 50")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(Unavailable, match="locked by another program"):
@@ -135,6 +135,27 @@ def test_a_ledger_locked_by_another_program_is_said_to_be(path):
     other.execute("ROLLBACK")
     other.close()
     anyio.run(ledger.write, lambda b: b.add_owner("own_1", 1, NOW))
+    ledger.close()
+
+
+def test_who_waits_for_another_program_to_unlock_the_ledger_holds_up_nobody_else(path):
+    ledger = SqliteLedger(path)
+    other = sqlite3.connect(path, isolation_level=None)
+
+    async def main():
+        other.execute("BEGIN IMMEDIATE")
+        async with anyio.create_task_group() as tasks:
+            for number in range(3):
+                tasks.start_soon(ledger.write, lambda b, n=number: b.add_owner(f"o{n}", 1, NOW))
+            for _ in range(5):  # the loop goes on, and reads are answered
+                await anyio.sleep(0.01)
+                assert ledger.read(lambda b: b.runs(RunFilter())) == []
+            assert other.execute("SELECT count(*) FROM owners").fetchone()[0] == 0
+            other.execute("ROLLBACK")
+        assert other.execute("SELECT count(*) FROM owners").fetchone()[0] == 3
+
+    anyio.run(main)
+    other.close()
     ledger.close()
 
 

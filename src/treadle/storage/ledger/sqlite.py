@@ -5,7 +5,8 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -15,9 +16,12 @@ from treadle.storage.ledger import migrate
 from treadle.storage.ledger.books import SqliteBooks
 
 T = TypeVar("T")
+Pending = tuple[Callable[[SqliteBooks], Any], asyncio.Future[Any]]
 Durability = Literal["process", "power"]
 CHECKPOINT_SECONDS = 1.0
 LONG_LOG_PAGES = 32 * 1024  #: of the write-ahead log; 64 MB
+LOCKED_SECONDS = 5.0  #: how long a write waits for another program that writes
+LOCKED_PAUSE_SECONDS, LOCKED_PAUSE_MS = 0.01, 10  #: of the loop, and within it
 HOLD_UP_MS = 50  #: how long a reader of a long log may hold up commits, once a checkpoint
 CACHE_KIB = 16 * 1024  #: taken as it is needed; a run of 10,000 steps fits
 PAGE_BYTES = 2048  #: a commit writes whole pages, about ten for a step; half of SQLite's usual size
@@ -42,7 +46,7 @@ class SqliteLedger:
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
         self._books = SqliteBooks(self._db)
-        self._pending: list[tuple[Callable[[SqliteBooks], Any], asyncio.Future[Any]]] = []
+        self._pending: list[Pending] = []
         self._checkpoints: Checkpoints | None = None
         if not read_only and self.path != ":memory:":
             self._checkpoints = Checkpoints(self.path)
@@ -56,9 +60,11 @@ class SqliteLedger:
         return await done
 
     def write_now(self, fn: Callable[[SqliteBooks], T]) -> T:
-        """One function, one transaction, at once: for the owner's own loop and for start-up."""
+        """One function, one transaction, at once: for start-up. Waits for who locks the ledger."""
+        give_up = time.monotonic() + LOCKED_SECONDS
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            while not self._has_begun(give_up):
+                pass
             try:
                 result = fn(self._books)
                 self._db.execute("COMMIT")
@@ -69,22 +75,42 @@ class SqliteLedger:
             raise translate(error, self.path) from error
         return result
 
-    def _flush(self) -> None:
-        batch, self._pending = self._pending, []
+    def _has_begun(self, give_up: float) -> bool:
+        """Begin a transaction. False while somebody else writes: try again.
+
+        Raises sqlite3.OperationalError when that takes too long.
+        """
         try:
             self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_BUSY and time.monotonic() < give_up:
+                return False
+            raise
+        return True
+
+    def _flush(self, give_up: float | None = None) -> None:
+        """Write what is pending; while somebody else writes, the loop goes on meanwhile."""
+        loop = asyncio.get_running_loop()
+        give_up = time.monotonic() + LOCKED_SECONDS if give_up is None else give_up
+        try:
+            if not self._has_begun(give_up):
+                loop.call_later(LOCKED_PAUSE_SECONDS, self._flush, give_up)
+                return
+        except sqlite3.Error as error:
+            batch, self._pending = self._pending, []
+            _tell(batch, [(None, translate(error, self.path))] * len(batch))
+            return
+        self._write_pending()
+
+    def _write_pending(self) -> None:
+        batch, self._pending = self._pending, []
+        try:
             outcomes = [self._outcome(fn, alone=len(batch) == 1) for fn, _ in batch]
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._roll_back()
             outcomes = [(None, translate(error, self.path))] * len(batch)
-        for (_, done), (result, reason) in zip(batch, outcomes, strict=True):
-            if done.cancelled():
-                continue
-            if reason is not None:
-                done.set_exception(reason)
-            else:
-                done.set_result(result)
+        _tell(batch, outcomes)
 
     def _outcome(
         self, fn: Callable[[SqliteBooks], Any], *, alone: bool
@@ -137,6 +163,17 @@ class SqliteLedger:
         self._db.close()
 
 
+def _tell(batch: Sequence[Pending], outcomes: Sequence[tuple[Any, BaseException | None]]) -> None:
+    """What came of it, to those who wait for it."""
+    for (_, done), (result, reason) in zip(batch, outcomes, strict=True):
+        if done.cancelled():
+            continue
+        if reason is not None:
+            done.set_exception(reason)
+        else:
+            done.set_result(result)
+
+
 def _opened(path: str, durability: Durability, read_only: bool) -> sqlite3.Connection:
     """A connection to a ledger of the present schema."""
     db = connect(path, read_only=read_only)
@@ -144,6 +181,7 @@ def _opened(path: str, durability: Durability, read_only: bool) -> sqlite3.Conne
         if not read_only:
             migrate.bring_up_to_date(db, path)
             db.execute(f"PRAGMA synchronous = {'FULL' if durability == 'power' else 'NORMAL'}")
+            db.execute(f"PRAGMA busy_timeout = {LOCKED_PAUSE_MS}")
         migrate.refuse_newer(db, path)
         if read_only and migrate.version(db) == 0:
             raise NotFound(f"There is nothing in the ledger {path} yet.")
@@ -162,7 +200,7 @@ def connect(path: str, *, read_only: bool = False) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,
-        timeout=5,
+        timeout=LOCKED_SECONDS,
     )
     try:
         _set_up(db, read_only)
