@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,14 @@ class Remote(Treadle):
 
     def mark(self, name: str) -> None:
         (self.marks / name).touch()
+
+    def given(self, text: str, *arguments: str) -> str:
+        """Standard output of a command that has the text on standard input, and must end well."""
+        done = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, cwd=self.folder,
+            env=self.environment, timeout=90, input=text, check=True,
+        )  # fmt: skip
+        return done.stdout
 
     def using(self, **variables: str) -> "Remote":
         """The same with other variables; "" for none at all."""

@@ -156,7 +156,8 @@ def test_code_is_compared_with_what_it_is_now(remote: Remote, done: str) -> None
 def test_a_pipeline_is_read_in_a_slot_of_the_server(remote: Remote) -> None:
     assert remote("validate", "pipelines.py:compare") == "pipelines.py: ok, 5 steps\n"
     assert "train-3" in remote("graph", "pipelines.py:compare")
-    assert "script" not in remote("export", "pipelines.py:compare", "--to", "json")
+    exported = json.loads(remote("export", "pipelines.py:compare", "--to", "json"))
+    assert list(exported["steps"]) == ["load", "train", "train-2", "train-3", "best"]
 
 
 def test_runs_are_listed_by_user_time_and_state(remote: Remote, done: str) -> None:
@@ -184,7 +185,7 @@ def test_whose_runs_they_are_is_shown_once_there_are_several_users(remote: Remot
 def token(remote: Remote, user: str, scope: str) -> str:
     """The text of a new token."""
     made = remote.json("token", "create", f"{user}-{scope}", "--user", user, "--scope", scope)
-    return str(made["token"])
+    return str(made["text"])
 
 
 # upkeep
