@@ -186,6 +186,21 @@ ROWS = (
         remark="the setting `preload`: what the slots' image has imported costs a script nothing",
     ),
     Row(
+        name="followers",
+        title="a run that 1,000 follow, to the same that nobody follows",
+        unit="x",
+        ours=_ours("followers"),
+        at_most=1.1,
+        remark="a chain of steps of one second of work, two batches of events each",
+    ),
+    Row(
+        name="log-line",
+        title="a log line, from print to its follower over TCP, 19 of 20",
+        unit="ms",
+        ours=_ours("log_line"),
+        at_most=0.02,
+    ),
+    Row(
         name="import",
         title="import inside a step",
         unit="ms",

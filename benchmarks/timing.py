@@ -51,6 +51,12 @@ def resident_bytes(pids: set[int]) -> int:
     return total
 
 
+def cpu_seconds(pid: int) -> float:
+    """What the process has spent so far, of its user's time and the kernel's."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def tree(root: int) -> set[int]:
     """The process and all its descendants."""
     children: dict[int, list[int]] = {}
