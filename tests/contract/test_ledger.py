@@ -70,6 +70,19 @@ def test_what_is_not_there_is_said_so(ledger):
             ledger.read(lambda books, look=look: getattr(books, look)("nothing"))
 
 
+def test_a_tool_is_found_by_its_name_the_newest_first(ledger):
+    old, new = a_tool("hammer", id="t1"), a_tool("hammer", id="t2", version="2")
+    ledger.write_now(lambda books: books.add_tools([old], NOW))
+    ledger.write_now(lambda books: books.add_tools([new], NOW + timedelta(seconds=1)))
+    ledger.write_now(lambda books: books.add_tools([old], NOW + timedelta(seconds=2)))
+
+    assert ledger.read(lambda books: books.tool_named("hammer")) == new
+    assert ledger.read(lambda books: books.tool_named("hammer", "1")) == old
+    for name, version in (("nail", None), ("hammer", "3")):
+        with pytest.raises(NotFound, match=name):
+            ledger.read(lambda books, n=name, v=version: books.tool_named(n, v))
+
+
 def test_a_move_is_told_to_the_diary_once_and_in_order(ledger):
     run, (job,) = with_run(ledger, a_job("x"))
     running = ledger.write_now(
