@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from pathlib import Path
 from socket import gethostname
 
 import anyio
@@ -108,6 +109,7 @@ async def open_house(
             audit=stack.enter_context(closing(AuditLog(data_dir))),
             owner_token=ensure_owner_token(data_dir) if door else "",
             queue_limit=settings.queue_limit,
+            ledger_bytes=lambda: _size_of_ledger(data_dir),
             life=Life(clock=clock, url=door.url if door else None),
         )
         app = Gate(house)
@@ -118,6 +120,12 @@ async def open_house(
         house.life.start()
         write_card(data_dir, socket.path, clock.now(), url=house.life.url)
         yield OpenHouse(scheduler=scheduler, app=app, socket=socket, life=house.life)
+
+
+def _size_of_ledger(data_dir: Path) -> int:
+    """With its write-ahead log."""
+    files = [data_dir / LEDGER, data_dir / f"{LEDGER}-wal"]
+    return sum(each.stat().st_size for each in files if each.exists())
 
 
 def _names_of(door: Door | None, settings: Settings) -> tuple[str, ...]:

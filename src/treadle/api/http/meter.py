@@ -18,8 +18,8 @@ class Meter:
     def __init__(self) -> None:
         self.answered: Counter[tuple[str, int]] = Counter()  #: by operation and status
         self.seconds: dict[str, Histogram] = {}  #: by operation, until the answer began
-        self.bytes_in = 0  #: of request bodies
-        self.bytes_out = 0  #: of answers
+        self.bytes_in: Counter[str] = Counter()  #: of request bodies, by operation
+        self.bytes_out: Counter[str] = Counter()  #: of answers' bodies, by operation
 
     def tell(self, exchange: Exchange) -> None:
         """A request has ended. What writes or is refused is told at info, all else at debug."""
@@ -29,8 +29,10 @@ class Meter:
             if operation not in self.seconds:
                 self.seconds[operation] = Histogram(LATENCIES)
             self.seconds[operation].add(exchange.answered_at - exchange.began_at)
-        self.bytes_in += exchange.bytes_in
-        self.bytes_out += exchange.bytes_out
+        if exchange.bytes_in:
+            self.bytes_in[operation] += exchange.bytes_in
+        if exchange.bytes_out:
+            self.bytes_out[operation] += exchange.bytes_out
         weighs = exchange.status >= 400 or (exchange.operation and exchange.operation.writes)
         level = logging.INFO if weighs else logging.DEBUG
         if log.isEnabledFor(level):

@@ -13,33 +13,24 @@ from treadle.api.http import (
     health,
     jobs,
     logs,
+    metrics,
     openapi,
     runs,
     runs_list,
     snapshots,
     tokens,
 )
+from treadle.api.http.job_routes import JOB_ROUTES
 from treadle.api.http.openapi import EVENTS
-from treadle.api.http.operations import LARGEST_PAGE, PAGE, PREFIX, Operation, Query
+from treadle.api.http.operations import PREFIX, Operation, Query
+from treadle.api.http.parameters import ARGUMENTS, ATTEMPT, BEFORE, LIMIT, TAIL, WAIT
 from treadle.model.records import Job, Run, Submission
 from treadle.schemas import answers, bodies
 from treadle.schemas import definitions as shapes
 
 MOST_BYTES = 16 * 1024 * 1024  #: of a log in one answer that is not streamed
-LONGEST_WAIT_SECONDS = 3600.0
 KNOWN = {304: None}  #: to one who has it already
 BYTES, ANY, TEXT = "application/octet-stream", "*/*", "text/plain"
-WAIT = Query(
-    name="wait",
-    text="Seconds to wait for the end.",
-    kind="number",
-    default=0.0,
-    most=LONGEST_WAIT_SECONDS,
-)
-BEFORE = Query(name="before", text="The `next` of the page before.")
-LIMIT = Query(
-    name="limit", text="Entries in one answer.", kind="whole", default=PAGE, most=LARGEST_PAGE
-)
 KIND = Query(
     name="kind",
     text="Only these kinds of events, comma separated; `job` has `job.failed` and all others.",
@@ -102,6 +93,14 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="server",
         answer=answers.State,
         also={503: answers.State},
+    ),
+    Operation(
+        method="GET",
+        path="/metrics",
+        handler=metrics.get_figures,
+        scope="read",
+        tag="server",
+        answer="text/plain",
     ),
     Operation(
         method="GET",
@@ -193,7 +192,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         tag="jobs",
         answer=answers.JobDetails,
-        query=(WAIT,),
+        query=(WAIT, ARGUMENTS),
     ),
     Operation(
         method="GET",
@@ -203,7 +202,8 @@ OPERATIONS: tuple[Operation, ...] = (
         tag="jobs",
         answer=TEXT,
         query=(
-            Query(name="attempt", text="Which attempt; default the last.", kind="whole"),
+            ATTEMPT,
+            TAIL,
             Query(name="offset", text="From which byte on.", kind="whole", default=0),
             Query(
                 name="limit",
@@ -233,6 +233,7 @@ OPERATIONS: tuple[Operation, ...] = (
             ),
         ),
     ),
+    *JOB_ROUTES,
     # runs
     Operation(
         method="POST",

@@ -41,6 +41,7 @@ class House:
     owner_token: str = field(default="", repr=False)  #: "" = there is none
     audit: AuditLog | None = None  #: None: nothing is written here
     traffic: Traffic = field(default_factory=Traffic)
+    ledger_bytes: Callable[[], int] = lambda: 0  #: on disk
     meter: Meter = field(default_factory=Meter)
     queue_limit: int = 0  #: jobs that have not ended; 0 = nothing is taken
     life: Life = field(default_factory=Life)

@@ -102,6 +102,10 @@ SELECT user, priority, id FROM users JOIN jobs ON jobs.id = (
   SELECT id FROM jobs WHERE state = 'queued' AND user = name ORDER BY priority DESC, id LIMIT 1
 );
 
+-- name: count_queued
+-- By user. Reads the whole queue, in its index.
+SELECT user, count(*) FROM jobs WHERE state = 'queued' GROUP BY user;
+
 -- name: count_unended_jobs^
 SELECT (SELECT coalesce(sum(jobs_left), 0) FROM runs
          WHERE state IN ('queued', 'running', 'aborting'))
@@ -196,3 +200,22 @@ DELETE FROM jobs WHERE run_id IS NULL AND ended_at < :moment;
 DELETE FROM events WHERE cursor < (SELECT max(cursor) FROM events) AND stream IN (
   SELECT id FROM jobs WHERE run_id IS NULL AND ended_at < :moment
 );
+
+-- name: calls_looked_at^
+-- Up to which call a page looks: all have the position 0, so that the index has them by id.
+SELECT id FROM jobs INDEXED BY jobs_by_position
+ WHERE run_id IS NULL AND position = 0 AND id < :before ORDER BY id DESC LIMIT 1 OFFSET :others;
+
+-- name: calls
+-- Jobs without a run, the newest first. No state's name is part of another's.
+SELECT * FROM jobs INDEXED BY jobs_by_position
+ WHERE run_id IS NULL AND position = 0 AND id < :before AND id >= :last
+   AND (:states IS NULL OR instr(:states, state)) AND (:user IS NULL OR user = :user)
+ ORDER BY id DESC LIMIT :limit;
+
+-- name: jobs_of_run
+-- A page of them, in the order of the steps.
+SELECT * FROM jobs INDEXED BY jobs_by_position
+ WHERE run_id = :run_id AND position > :after
+   AND (:states IS NULL OR instr(:states, state)) AND (:user IS NULL OR user = :user)
+ ORDER BY position LIMIT :limit;
