@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from treadle.authoring import command, pipeline, script, tool
-    from treadle.client import Run
+    from treadle.client import Client, Run
     from treadle.errors import JobError, TreadleError, WorkerDied
+    from treadle.server.connecting import AsyncClient, connect
     from treadle.server.embedded import local
     from treadle.step import (
         attempt_number,
@@ -24,12 +25,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AsyncClient": "server.connecting",
+    "Client": "client",
     "JobError": "errors",
     "Run": "client",
     "TreadleError": "errors",
     "WorkerDied": "errors",
     "attempt_number": "step",
     "command": "authoring",
+    "connect": "server.connecting",
     "inputs": "step",
     "local": "server.embedded",
     "log_metric": "step",
@@ -43,6 +47,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "AsyncClient",
+    "Client",
     "JobError",
     "Run",
     "TreadleError",
@@ -50,6 +56,7 @@ __all__ = [
     "__version__",
     "attempt_number",
     "command",
+    "connect",
     "inputs",
     "local",
     "log_metric",

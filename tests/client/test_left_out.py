@@ -12,7 +12,7 @@ def test_a_script_that_a_rule_leaves_out_is_told_before_the_run(client, tmp_path
     file = tmp_path / "treadle.yaml"
     file.write_text("steps:\n  load: {script: load.tmp.py}\n")
     with pytest.raises(InvalidDefinition, match=r"treadle.yaml:2.*does not go along.*gitignore"):
-        client.submit_file(file)
+        client.submit(file)
     # and what the message says helps
     (tmp_path / ".treadleignore").write_text("!load.tmp.py\n")
-    assert client.run_file(file).state == "completed"
+    assert client.run(file).state == "completed"

@@ -39,7 +39,7 @@ def test_a_secret_of_the_submitter_is_in_the_step_and_nowhere_else(
     project.mkdir()
     (project / name).write_text(text)
     with treadle.local(data_dir=data_dir, slots=1) as client:
-        run = client.run_file(project / name)
+        run = client.run(project / name)
         assert run.state == "completed"
         log = b"".join(run.logs("ask"))
         assert b"the key is ***\n" in log

@@ -90,7 +90,7 @@ def test_a_run_has_the_code_of_its_submission_whatever_becomes_of_the_project(
     client, project, gate
 ):
     # Given a run whose second step has yet to import its modules
-    run = client.submit_file(project / "src/flow.py", parameters={"gate": str(gate)})
+    run = client.submit(project / "src/flow.py", gate=str(gate))
     # When the project's code is removed, and the first step ends
     for path in (project / "src/package").iterdir():
         path.unlink()
@@ -103,7 +103,7 @@ def test_a_run_has_the_code_of_its_submission_whatever_becomes_of_the_project(
 
 
 def test_linked_data_that_changes_before_a_step_fails_that_step(client, project, gate):
-    run = client.submit_file(project / "src/flow.py", parameters={"gate": str(gate)})
+    run = client.submit(project / "src/flow.py", gate=str(gate))
     with gate.open("w") as opened:  # the first step is at work
         with (project / "src/large.csv").open("ab") as file:
             file.write(b"more")
@@ -135,8 +135,8 @@ def test_code_that_is_damaged_in_the_store_is_sent_again_with_the_next_run(
         blob.write_text("{}")
     # When it is run, and run again if that fails
     try:
-        run = client.submit_file(project / "src/flow.py")
+        run = client.submit(project / "src/flow.py")
     except TreadleError:
-        run = client.submit_file(project / "src/flow.py")
+        run = client.submit(project / "src/flow.py")
     # Then
     assert run.wait().output == "ward 11000000"

@@ -70,7 +70,7 @@ def test_using_an_environment_renews_it(http, folders):
 def test_an_environment_of_a_job_that_has_not_ended_stays(client, http, folders):
     environment = Environment(requirements=("a",))
     folder = _built(folders, environment, days=31)
-    run = client.submit_submission(_two_steps(environment))
+    run = client.submit(_two_steps(environment))
     assert http.post("/gc", json={}).json()["environments"] == 0
     assert folder.exists()
     client.abort(run.id, grace_seconds=0)

@@ -7,7 +7,7 @@ import flows
 
 def submitted(client, pipeline, group, **parameters):
     traced = pipeline.trace(**parameters)
-    return client.submit_traced(traced, labels={"group": group})
+    return client.options(group=group).submit(traced)
 
 
 def test_groups_are_listed_newest_first_a_page_at_a_time(client, http):

@@ -18,7 +18,7 @@ def test_the_project_of_the_document_runs(tmp_path: Path) -> None:
 
     # When its pipeline is run
     with treadle.local(slots=2, data_dir=tmp_path / "data") as local:
-        run = local.run_file(project / "treadle.yaml", parameters={"rows": 4}).raise_for_failure()
+        run = local.run(project / "treadle.yaml", rows=4).raise_for_failure()
 
         # Then each step did what the document says
         assert run["report"].result() == {

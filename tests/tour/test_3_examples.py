@@ -16,7 +16,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.mark.parametrize("dataset", ["wine", "digits", "breast_cancer"])
 def test_compare_ranks_three_models(t: Client, dataset: str) -> None:
-    run = t.run_file(EXAMPLES / "compare/pipeline.py", parameters={"dataset": dataset})
+    run = t.run(EXAMPLES / "compare/pipeline.py", dataset=dataset)
 
     assert run.state == "completed"
     told = run["best"].result()
@@ -27,7 +27,7 @@ def test_compare_ranks_three_models(t: Client, dataset: str) -> None:
 
 
 def test_sweep_goes_on_after_a_crash(t: Client) -> None:
-    run = t.run_file(EXAMPLES / "sweep/pipeline.py", parameters={"seeds": 2, "unlucky": True})
+    run = t.run(EXAMPLES / "sweep/pipeline.py", seeds=2, unlucky=True)
 
     assert run.state == "completed"
     told = run["spread"].result()

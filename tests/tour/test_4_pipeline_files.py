@@ -32,7 +32,7 @@ def test_a_script_is_told_what_it_is_given_and_keeps_what_it_makes(
         "  greet: {script: greet.py, parameters: {name: world, times: 2}, outputs: [lines]}\n",
     )
 
-    run = t.run_file(file)
+    run = t.run(file)
 
     assert run.state == "completed"
     assert run["greet"].result("lines") == ["hello world"] * 2
@@ -50,7 +50,7 @@ def test_a_script_needs_no_treadle_its_inputs_and_outputs_are_files(
         '  count: {script: count.py, args: ["${inputs.list}"], inputs: {list: words.list}}\n',
     )
 
-    run = t.run_file(file)
+    run = t.run(file)
 
     assert b"".join(run.logs("count")) == b"3 words\n"
 
@@ -66,10 +66,10 @@ def test_a_parameter_keeps_its_type_and_mistakes_are_told_with_their_place(
         '  half: {function: "half:half", parameters: {x: "${x}"}}\n',
     )
 
-    assert t.run_file(file, parameters={"x": 5})["half"].result() == 2.5
-    assert t.run_file(file, text_parameters={"x": "9"})["half"].result() == 4.5
+    assert t.run(file, x=5)["half"].result() == 2.5
+    assert t.options(text_parameters={"x": "9"}).run(file)["half"].result() == 4.5
     with pytest.raises(Exception, match=r"expected integer, got 'six'"):
-        t.run_file(file, text_parameters={"x": "six"})
+        t.options(text_parameters={"x": "six"}).run(file)
 
 
 # The examples
@@ -78,7 +78,7 @@ def test_a_parameter_keeps_its_type_and_mistakes_are_told_with_their_place(
 def test_scripts_only_tells_wines_apart(t: Client) -> None:
     pytest.importorskip("sklearn", reason="the example trains models with scikit-learn")
 
-    run = t.run_file(EXAMPLES / "scripts-only/treadle.yaml", parameters={"neighbours": 7})
+    run = t.run(EXAMPLES / "scripts-only/treadle.yaml", neighbours=7)
 
     assert run.state == "completed"
     assert all(score > 0.85 for score in run["train"].result("scores"))
@@ -90,7 +90,7 @@ def test_scripts_only_tells_wines_apart(t: Client) -> None:
 
 
 def test_functions_and_scripts_run_in_a_python_built_for_them(t: Client) -> None:
-    run = t.run_file(EXAMPLES / "functions-and-scripts/treadle.yaml")
+    run = t.run(EXAMPLES / "functions-and-scripts/treadle.yaml")
 
     failure = run["load"].failure
     if failure is not None and failure.type is FailureType.BUILD and "online" in failure.hint:
@@ -110,7 +110,7 @@ def test_bash_and_two_pythons_agree(t: Client) -> None:
     version = [SYSTEM_PYTHON, "-c", "import platform; print(platform.python_version())"]
     system = subprocess.run(version, capture_output=True, text=True, check=True).stdout.strip()
 
-    run = t.run_file(EXAMPLES / "bash-and-two-pythons/treadle.yaml", parameters={"throws": 1200})
+    run = t.run(EXAMPLES / "bash-and-two-pythons/treadle.yaml", throws=1200)
 
     assert run.state == "completed"
     counts = run["count"].result("counts")

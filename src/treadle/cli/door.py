@@ -116,11 +116,11 @@ class Door:
     # runs
 
     def submit_file(self, file: Path, pipeline: str | None, **options: Any) -> Run:
-        return self._client.submit_file(file, pipeline, **options).record
+        return self._client.options(pipeline=pipeline, **options).submit(file).record
 
     def load_file(self, file: Path, pipeline: str | None, **options: Any) -> Submission:
-        """What `submit_file` would submit."""
-        return self._client.load_file(file, pipeline, **options)
+        """What `submit_file` would submit. options: as `treadle.client.Client.options`."""
+        return self._client.options(pipeline=pipeline, **options).load(file)
 
     def load_each(
         self, file: Path, pipeline: str | None, variations: Iterable[Mapping[str, Any]]
@@ -135,7 +135,7 @@ class Door:
         return self._ask.pull(lambda api: load_each(api, requests))
 
     def submit(self, submission: Submission) -> Run:
-        return self._client.submit_submission(submission).record
+        return self._client.submit(submission).record
 
     def find(self, asked: str) -> Run:
         """The run of an id, of its unique beginning, or the newest (@last).
@@ -160,11 +160,14 @@ class Door:
         before: str | None = None
         while limit is None or len(found) < limit:
             size = PAGE if limit is None else min(PAGE, limit - len(found))
-            page, before = self._client.runs_page(before=before, limit=size, **query)
+            page, before = self._runs_page(before=before, limit=size, **query)
             found += page
             if before is None:
                 break
         return found
+
+    def _runs_page(self, **query: Any) -> tuple[list[Run], str | None]:
+        return self._ask(lambda api: api.runs(**query))
 
     def snapshot(self, run_id: str) -> Snapshot:
         detail = self._ask(lambda api: api.run_detail(run_id))

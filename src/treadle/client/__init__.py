@@ -1,4 +1,4 @@
-"""The Python client: the same over a Unix socket, in process, and later over the network.
+"""The Python client: the same over a Unix socket, in process, and over the network.
 
 Nothing here sees the server side. httpx is loaded at the first request.
 """

@@ -1,20 +1,27 @@
-"""The one blocking door: coroutines of the API, called from plain threads."""
+"""The doors between a client's handles and the API's coroutines, which run in the link's loop.
+
+There is one logic for both ways of calling: every verb of a client, a run or a step ends in one
+call of its door, and whether that blocks or is to be awaited is the door's business.
+"""
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from treadle.client.link import Link, blocking
-from treadle.client.pulled import pulled
+from treadle.client.link import Link, awaiting, blocking
+from treadle.client.pulled import awaited, pulled
 
 if TYPE_CHECKING:
     from treadle.client.api import Api
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Door:
-    """What the client and its handles share."""
+    """For plain threads: each call blocks, and gives the value."""
+
+    blocks = True
 
     def __init__(self, link: Link) -> None:
         self.link = link
@@ -25,14 +32,75 @@ class Door:
 
         return Api(self.link)
 
-    def __call__(self, fn: Callable[["Api"], Awaitable[T]]) -> T:
-        """fn(api), awaited in the link's loop."""
+    @overload
+    def __call__(self, fn: Callable[["Api"], Awaitable[T]]) -> T: ...
+    @overload
+    def __call__(self, fn: Callable[["Api"], Awaitable[T]], then: Callable[[T], U]) -> U: ...
+    def __call__(self, fn: Any, then: Callable[[Any], Any] | None = None) -> Any:
+        """fn(api), awaited in the link's loop; then, what needs no link, outside of it."""
+        value = blocking(self.link.portal, self._call(fn))
+        return value if then is None else then(value)
 
-        async def call() -> T:
-            return await fn(self.api)
-
-        return blocking(self.link.portal, call)
+    def known(self, value: T) -> T:
+        """A value that need not be asked for."""
+        return value
 
     def pull(self, fn: Callable[["Api"], AsyncIterator[T]]) -> Iterator[T]:
         """Items of fn(api), as they come."""
         return pulled(self.link.portal, lambda: fn(self.api))
+
+    def each(
+        self,
+        fn: Callable[["Api"], AsyncIterator[T]],
+        do: Callable[[T], None],
+        then: Callable[[], U],
+    ) -> U:
+        """Do something with each item of fn(api) here, where the caller is; then give a value."""
+        for item in self.pull(fn):
+            do(item)
+        return then()
+
+    def close(self) -> Any:
+        self.link.close()
+
+    def _call(self, fn: Callable[["Api"], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
+        async def call() -> T:
+            return await fn(self.api)
+
+        return call
+
+
+class AwaitingDoor(Door):
+    """For coroutines of asyncio: each call gives what is to be awaited, each stream `async for`."""
+
+    blocks = False
+
+    async def __call__(self, fn: Any, then: Callable[[Any], Any] | None = None) -> Any:  # type: ignore[override]
+        value = await awaiting(self.link.portal, self._call(fn))
+        return value if then is None else await in_thread(then, value)
+
+    async def known(self, value: T) -> Any:  # type: ignore[override]
+        return value
+
+    def pull(self, fn: Callable[["Api"], AsyncIterator[T]]) -> Any:
+        return awaited(self.link.portal, lambda: fn(self.api))
+
+    async def each(  # type: ignore[override]
+        self,
+        fn: Callable[["Api"], AsyncIterator[T]],
+        do: Callable[[T], None],
+        then: Callable[[], Any],
+    ) -> Any:
+        async for item in self.pull(fn):
+            do(item)
+        return then()
+
+    async def close(self) -> None:
+        await in_thread(self.link.close)
+
+
+async def in_thread(fn: Callable[..., T], *args: Any) -> T:
+    """What takes long, out of the way of the caller's loop."""
+    from anyio import to_thread  # noqa: PLC0415 - `import treadle` inside a step comes past here
+
+    return await to_thread.run_sync(fn, *args)

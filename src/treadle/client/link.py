@@ -1,9 +1,10 @@
 """How a client reaches its house; what `server` gives to the client, and `remote` makes itself."""
 
+import asyncio
 import concurrent.futures
-import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from treadle.errors import Unavailable
 
@@ -63,39 +64,59 @@ class Link(Protocol):
         ...
 
 
-def started(
-    portal: "BlockingPortal", fn: Callable[..., Coroutine[Any, Any, T] | Awaitable[T]], *args: Any
-) -> "concurrent.futures.Future[T]":
-    """The coroutine function, started in the portal's loop; cancelling the future cancels it.
+@dataclass(frozen=True, slots=True)
+class Begun(Generic[T]):
+    """A call in the portal's loop. over: done when it has really ended, also if cancelled."""
+
+    future: "concurrent.futures.Future[T]"
+    over: "concurrent.futures.Future[None]"
+
+
+def begun(portal: "BlockingPortal", fn: Callable[..., Awaitable[T]], *args: Any) -> Begun[T]:
+    """The coroutine function, begun in the portal's loop; cancelling the future cancels it there.
 
     Raises Unavailable if the client was closed.
     """
-    try:
-        return portal.start_task_soon(fn, *args)
-    except RuntimeError as error:
-        raise Unavailable("This client is closed.", hint="Connect again.") from error
-
-
-def blocking(
-    portal: "BlockingPortal", fn: Callable[..., Coroutine[Any, Any, T] | Awaitable[T]], *args: Any
-) -> T:
-    """Run the coroutine function in the portal's loop and wait.
-
-    An interrupt cancels it there, and waits a little for its last words; another one does not.
-    Raises Unavailable if the client was closed.
-    """
-    over = threading.Event()
+    over: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     async def call() -> T:
         try:
             return await fn(*args)
         finally:
-            over.set()
+            over.set_result(None)
 
-    future = started(portal, call)
     try:
-        return future.result()
+        return Begun(portal.start_task_soon(call), over)
+    except RuntimeError as error:
+        raise Unavailable("This client is closed.", hint="Connect again.") from error
+
+
+def blocking(portal: "BlockingPortal", fn: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Run the coroutine function in the portal's loop and wait.
+
+    An interrupt cancels it there, and waits a little for its last words; another one does not.
+    Raises Unavailable if the client was closed.
+    """
+    call = begun(portal, fn, *args)
+    try:
+        return call.future.result()
     except BaseException:
-        if future.cancel():
-            over.wait(LAST_WORDS_SECONDS)
+        if call.future.cancel():
+            concurrent.futures.wait([call.over], LAST_WORDS_SECONDS)
+        raise
+
+
+async def awaiting(portal: "BlockingPortal", fn: Callable[..., Awaitable[T]], *args: Any) -> T:
+    """Run the coroutine function in the portal's loop and await it from another loop, of asyncio.
+
+    A cancellation passes through, as an interrupt does in `blocking`.
+    """
+    import anyio  # noqa: PLC0415 - `import treadle` inside a step comes past here
+
+    call = begun(portal, fn, *args)
+    try:
+        return await asyncio.wrap_future(call.future)
+    except asyncio.CancelledError:
+        with anyio.move_on_after(LAST_WORDS_SECONDS, shield=True):
+            await asyncio.wrap_future(call.over)
         raise

@@ -1,38 +1,71 @@
-"""An asynchronous stream, read from a plain thread."""
+"""An asynchronous stream of the link's loop, read from a plain thread, or from another loop."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from treadle.client.link import blocking
+from treadle.client.link import awaiting, begun, blocking
 
 if TYPE_CHECKING:
     from anyio.from_thread import BlockingPortal
 
 T = TypeVar("T")
-BUFFER = 16  #: items that may wait; then the sender waits
+BUFFER = 64  #: items that may wait; then the sender waits
+
+
+class Flow(Generic[T]):
+    """Items of source(), which runs in a task of the portal's loop until this is closed."""
+
+    def __init__(self, portal: "BlockingPortal", source: Callable[[], AsyncIterator[T]]) -> None:
+        import anyio  # noqa: PLC0415 - `import treadle` inside a step comes past here
+
+        self._source = source
+        self._send, self._receive = anyio.create_memory_object_stream[T](BUFFER)
+        self.filling = begun(portal, self._fill).future
+
+    async def _fill(self) -> None:
+        async with self._send:
+            async for item in self._source():
+                await self._send.send(item)
+
+    async def next(self) -> list[T]:
+        """What has come since, at least one; nothing at the end: then `filling` says why."""
+        import anyio  # noqa: PLC0415 - as above
+
+        try:
+            found = [await self._receive.receive()]
+            while self._receive.statistics().current_buffer_used:
+                found.append(self._receive.receive_nowait())
+        except anyio.EndOfStream:
+            return []
+        return found
+
+    def close(self) -> None:
+        self.filling.cancel()
+        self._receive.close()
+        self._send.close()
 
 
 def pulled(portal: "BlockingPortal", source: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
-    """Items of source(), which runs in a task of the portal's loop until this is closed."""
-    import anyio  # noqa: PLC0415 - `import treadle` inside a step comes past here
-
-    send, receive = anyio.create_memory_object_stream[T](BUFFER)
-
-    async def fill() -> None:
-        async with send:
-            async for item in source():
-                await send.send(item)
-
-    filling = portal.start_task_soon(fill)
+    """For a plain thread."""
+    flow = Flow(portal, source)
     try:
-        while True:
-            try:
-                item = blocking(portal, receive.receive)
-            except anyio.EndOfStream:
-                break
-            yield item
-        filling.result()
+        while found := blocking(portal, flow.next):
+            yield from found
+        flow.filling.result()
     finally:
-        filling.cancel()
-        receive.close()
-        send.close()
+        flow.close()
+
+
+async def awaited(
+    portal: "BlockingPortal", source: Callable[[], AsyncIterator[T]]
+) -> AsyncIterator[T]:
+    """For another loop."""
+    flow = Flow(portal, source)
+    try:
+        while found := await awaiting(portal, flow.next):
+            for item in found:
+                yield item
+        await asyncio.wrap_future(flow.filling)
+    finally:
+        flow.close()

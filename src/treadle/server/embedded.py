@@ -18,6 +18,7 @@ from typing import Any, Literal
 from treadle.client import Client
 from treadle.client.link import blocking
 from treadle.errors import OwnedElsewhere, Unavailable
+from treadle.server.connecting import remote_link
 from treadle.server.link import LOOK_AGAIN_SECONDS, STARTING_SECONDS, Embedded, as_ours
 from treadle.server.ownership import OwnerLock, answering, prepare_data_dir
 from treadle.server.settings import Settings, load
@@ -93,11 +94,18 @@ _default_guard = threading.Lock()
 
 
 def default_client() -> Client:
-    """The client of this process, made at first use and closed at its end."""
+    """The client of this process, made at first use and closed at its end.
+
+    Of the setting `server`, where it names one; else of the data directory.
+    """
     global _default
     with _default_guard:
         if _default is None:
-            _default = connect(load())
+            settings = load()
+            if settings.server:
+                _default = Client(remote_link(settings, settings.server))
+            else:
+                _default = connect(settings)
         return _default
 
 
