@@ -110,6 +110,15 @@ def test_the_use_of_a_token_is_noted_once_a_minute(tmp_path):
     assert asked(tmp_path, ask) == [0, 0, 0, 60, 60]
 
 
+def test_a_use_that_was_refused_is_not_noted(tmp_path):
+    async def ask(here):
+        token = here.add_token("read", expires_at=NOW)
+        async with here.caller(token) as caller:
+            return (await caller.get(RUNS)).status_code, here.known().used_at
+
+    assert asked(tmp_path, ask) == (401, None)
+
+
 def test_the_owners_token_opens_everything_and_no_other_of_that_name_does(tmp_path):
     async def ask(here):
         async with here.caller(OWNERS) as owner, here.caller("trd_owner_guess") as other:

@@ -62,7 +62,8 @@ class Gate:
             self.house.meter.tell(exchange)
             if not exchange.started:
                 self._write_down(exchange)
-        await self._access.note_use(exchange.token)
+        if exchange.admitted:
+            await self._access.note_use(exchange.token)
 
     def _write_down(self, exchange: Exchange) -> None:
         """In the audit log, before whoever asks knows how it went."""
