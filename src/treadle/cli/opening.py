@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from treadle.cli.door import Door
-from treadle.errors import Unavailable
+from treadle.errors import Unauthorized, Unavailable
 from treadle.server.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +34,11 @@ def opened(settings: Settings, *, start: bool) -> Iterator[Door]:
 def _to_server(url: str) -> "Client":
     from treadle.server.connecting import connect  # noqa: PLC0415 - as below
 
-    return connect(url)
+    try:
+        return connect(url)
+    except Unauthorized as error:
+        error.hint = f"`treadle login {url}` keeps a token for it; TREADLE_TOKEN gives one for once."
+        raise
 
 
 def _to_data_dir(settings: Settings, *, start: bool) -> "Client":

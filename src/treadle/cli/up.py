@@ -1,5 +1,6 @@
 """`treadle up` and `treadle down`: be the server of a data directory, and end it."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,7 +89,14 @@ def up(  # noqa: PLR0913 - one for each option of the command
         log_format=log_format,
         log_level=log_level,
     )
-    serve(settings, on_ready=_say_json if as_json else _say)
+
+    def say(address: "Address") -> None:
+        try:
+            _say_json(address) if as_json else _say(address)
+        except OSError:  # whoever started it does not listen; it serves all the same
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+    serve(settings, on_ready=say)
 
 
 def _say(address: "Address") -> None:
