@@ -380,24 +380,30 @@ class Books(Protocol):
         """Write how the attempt ended. job: as it was while leased. Twice is an error."""
         ...
 
-    def count_off(self, parent: Job) -> None:
-        """Count this parent off its children, which wait on."""
-        ...
-
     def promote_children(self, parent: Job, reason: str, at: datetime) -> list[Job]:
         """Count this parent off its children; the event READY for those that wait for no other,
         which are returned."""
         ...
 
     def waiting_descendants(self, job: Job) -> list[Job]: ...
-    def count_down(self, job: Job, *, failed: bool = False) -> int:
-        """Count an ended job off its run; return how many are left."""
+    def end_unstarted(
+        self, jobs: Sequence[tuple[Job, str]], event: JobEvent, at: datetime
+    ) -> list[Job]:
+        """Move many jobs that nobody owns to their end, each with its reason."""
+        ...
+
+    def count_down(self, job: Job, *, failed: bool = False, jobs: int = 1) -> int:
+        """Count an ended job, and others with it, off its run; return how many are left."""
         ...
 
     def delete_old_calls(self, moment: datetime) -> int: ...
 
     # what attempts said
     def add_outputs(self, job: Job, outputs: Mapping[str, Ref]) -> None: ...
+    def copy_outputs(self, jobs: Sequence[tuple[str, str]]) -> None:
+        """Give jobs what others put out: (from, to)."""
+        ...
+
     def outputs_of(self, job_id: str) -> dict[str, Ref]: ...
     def inputs_of(self, job_id: str) -> dict[tuple[str, str], Ref]:
         """Outputs of the job's parents by (step, output name)."""
@@ -414,7 +420,9 @@ class Books(Protocol):
         """The last value of each metric of each job, in the order of the steps."""
         ...
 
-    def metrics_page(self, job_id: str, *, name: str | None, after: int, limit: int) -> list[Metric]:
+    def metrics_page(
+        self, job_id: str, *, name: str | None, after: int, limit: int
+    ) -> list[Metric]:
         """Of one job behind an id, in order."""
         ...
 

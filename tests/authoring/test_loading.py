@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from treadle.authoring.loading import describe, load_pipeline
+from treadle.authoring.loading import load_pipeline
 from treadle.errors import InvalidDefinition, InvalidParameters
 from treadle.model.records import Code, Pipeline
 from treadle.model.wire import from_wire
@@ -194,15 +194,3 @@ def test_pipelines_that_are_imported_count_only_without_own_ones(
     told = load("load_g")
     assert told["pipeline"]["name"] == "mine"
     assert told["pipeline"]["tools"][0]["code"]["entry"] == "parts_f:load"
-
-
-def test_a_file_can_be_described(write: Write, first_on_path: Path) -> None:
-    write("load_h.py", PIPELINE)
-
-    told = json.loads(json.dumps(describe("load_h")))
-
-    (main,) = told["pipelines"]
-    assert (main["name"], main["description"], main["concurrency"]) == ("main", "Do it.", 2)
-    assert list(main["parameters_schema"]["properties"]) == ["name", "share", "mode"]
-    assert [tool["name"] for tool in told["tools"]] == ["load", "split"]
-    assert told["tools"][1]["outputs"] == ["a", "b"]

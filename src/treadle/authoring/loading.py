@@ -19,7 +19,6 @@ from treadle.authoring.parameters import from_text
 from treadle.authoring.pipelines import PipelineFunction
 from treadle.authoring.tools import ToolFunction
 from treadle.authoring.tracing import trace
-from treadle.authoring.versions import version_of
 from treadle.errors import InvalidDefinition, TreadleError
 from treadle.model import wire
 from treadle.model.graph import nearest
@@ -78,31 +77,6 @@ def _enveloped(secrets: Mapping[str, str], address: str) -> dict[str, str] | Non
     from treadle.authoring.envelope import sealed_for  # noqa: PLC0415 - rarely needed
 
     return sealed_for(address, secrets)
-
-
-def describe(module: str, shown_dir: str = "") -> dict[str, Any]:
-    """What a file holds: its pipelines and tools with their schemas, for help and completion."""
-    imported = import_module(module, shown_dir)
-    pipelines = _found(imported, PipelineFunction)
-    tools = _found(imported, ToolFunction)
-    return {
-        "pipelines": [
-            {**_described(found), "concurrency": found.concurrency} for found in pipelines.values()
-        ],
-        "tools": [
-            {**_described(found), "outputs": list(found.outputs)} for found in tools.values()
-        ],
-    }
-
-
-def _described(found: Any) -> dict[str, Any]:
-    schema = found.parameters.schema
-    return {
-        "name": found.name,
-        "description": (found.function.__doc__ or "").strip(),
-        "version": version_of(found.function, schema, getattr(found, "label", "")),
-        "parameters_schema": dict(schema),
-    }
 
 
 def choose(module: ModuleType, name: str | None) -> AnyPipeline:

@@ -12,6 +12,7 @@ from treadle.model.bindings import Binding
 from treadle.model.groups import Group
 from treadle.model.records import Attempt, Event, Job, Run
 from treadle.schemas.bodies import Digest
+from treadle.schemas.definitions import ToolSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,17 +109,21 @@ class OutputRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobDetails(Job):
-    """A job with its outputs by name, and its attempts."""
+    """A job with its tool, its outputs by name, and its attempts; arguments: by parameter."""
 
+    tool: ToolSummary
     outputs: Mapping[str, OutputRef]
     attempts: tuple[Attempt, ...]
+    arguments: Mapping[str, Binding] | UnsetType = UNSET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDetails(Run):
-    """A run with its jobs; edges: [from, to] by job ids; arguments: by job id and parameter."""
+    """A run with its jobs and their tools by id; edges: [from, to] by job ids; arguments: by job
+    id and parameter."""
 
     jobs: tuple[Job, ...] | UnsetType = UNSET
+    tools: Mapping[str, ToolSummary] | UnsetType = UNSET
     edges: tuple[tuple[str, str], ...] | UnsetType = UNSET
     arguments: Mapping[str, Mapping[str, Binding]] | UnsetType = UNSET
 

@@ -76,10 +76,15 @@ class LogStore:
 
     def tail(self, stream_id: str, job_id: str, attempt: int, *, lines: int = 20) -> bytes:
         """The last lines, of at most 256 KiB."""
+        return self.end(stream_id, job_id, attempt, lines=lines)[1]
+
+    def end(self, stream_id: str, job_id: str, attempt: int, *, lines: int) -> tuple[int, bytes]:
+        """(where they begin in the log, the last lines of at most 256 KiB)"""
         size = self.size(stream_id, job_id, attempt)
         offset = max(0, size - _TAIL_BYTES)
         end = self.read(stream_id, job_id, attempt, offset=offset, limit=_TAIL_BYTES)
-        return b"".join(end.splitlines(keepends=True)[-lines:]) if lines > 0 else b""
+        shown = b"".join(end.splitlines(keepends=True)[-lines:]) if lines > 0 else b""
+        return offset + len(end) - len(shown), shown
 
     def remove(self, stream_id: str) -> None:
         """Forget all logs of a run, or of a job without a run; none is fine."""

@@ -115,7 +115,11 @@ def whole_id(request: HTTPConnection, kind: str) -> str:
 
     Raises NotFound, or InvalidRequest for an ambiguous prefix.
     """
-    asked: str = request.path_params["id"]
+    return id_of(request, request.path_params["id"], kind)
+
+
+def id_of(request: HTTPConnection, asked: str, kind: str) -> str:
+    """The same for an id from elsewhere."""
     ledger = house_of(request).ledger
     if asked == LATEST and kind == "run":
         if found := ledger.read(lambda books: books.latest_run()):

@@ -1,16 +1,28 @@
 """Jobs: their state, attempts, logs and outputs."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from treadle.api.http.asked import query, whole_id
-from treadle.api.http.encode import json_response, ref_body, shallow
+from treadle.api.http.encode import (
+    arguments_body,
+    json_response,
+    metric_body,
+    ref_body,
+    shallow,
+    tool_summary,
+)
+from treadle.api.http.grace import asked_grace
+from treadle.api.http.pages import cursor, number_of, page
 from treadle.api.http.sending import ASK_AGAIN, FOREVER, Content, disposition, file_name, send
-from treadle.api.http.state import house_of
+from treadle.api.http.state import house_of, scheduler_of
 from treadle.api.http.waiting import until_ended
 from treadle.errors import Conflict, NotFound
+from treadle.interfaces import Books
 from treadle.model.graph import nearest
-from treadle.model.records import Job
+from treadle.model.records import Job, Metric
 from treadle.model.refs import Ref
 from treadle.model.states import JOB_ENDS
 
@@ -23,14 +35,64 @@ async def get_job(request: Request) -> Response:
     values = query(request)
     ledger, job_id = house_of(request).ledger, whole_id(request, "job")
     await until_ended(request, job_id, values["wait"])
-    job, outputs, attempts = ledger.read(
-        lambda books: (books.job(job_id), books.outputs_of(job_id), books.attempts_of(job_id))
+    return json_response(
+        ledger.read(lambda books: job_body(books, job_id, arguments=values["arguments"]))
     )
+
+
+def job_body(books: Books, job_id: str, *, arguments: bool) -> dict[str, Any]:
+    """A job with its tool, its attempts and its outputs."""
+    job = books.job(job_id)
     body = shallow(job) | {
-        "outputs": {name: ref_body(ref) for name, ref in outputs.items()},
-        "attempts": attempts,
+        "tool": tool_summary(books.tool(job.tool_id)),
+        "outputs": {name: ref_body(ref) for name, ref in books.outputs_of(job_id).items()},
+        "attempts": books.attempts_of(job_id),
     }
-    return json_response(body)
+    if arguments:
+        body["arguments"] = arguments_body(books.arguments_of(job_id))
+    return body
+
+
+async def abort_job(request: Request) -> Response:
+    """Ask for the end of a call: SIGTERM to its processes, SIGKILL after the grace.
+
+    A job of a run ends with its run.
+    """
+    query(request)
+    scheduler, job_id = scheduler_of(request), whole_id(request, "job")
+    await scheduler.abort(job_id, grace_seconds=await asked_grace(request))
+    ledger = house_of(request).ledger
+    return json_response(ledger.read(lambda books: job_body(books, job_id, arguments=False)))
+
+
+async def get_job_metrics(request: Request) -> Response:
+    """A page of what a job logged, in order."""
+    values = query(request)
+    limit, job_id = max(1, values["limit"]), whole_id(request, "job")
+    after = _metric_after(values["before"], job_id)
+
+    def look(books: Books) -> list[Metric]:
+        books.job(job_id)
+        return books.metrics_page(job_id, name=values["name"], after=after, limit=limit + 1)
+
+    def place(metric: Metric) -> str:
+        return cursor(job_id, str(metric.id))
+
+    found = house_of(request).ledger.read(look)
+    return json_response(page("metrics", found, limit, place, metric_body))
+
+
+def _metric_after(before: str | None, job_id: str) -> int:
+    return 0 if before is None else number_of(before, job_id)
+
+
+async def list_outputs(request: Request) -> Response:
+    """The outputs of a job: their sizes, media types and codecs."""
+    query(request)
+    ledger, job_id = house_of(request).ledger, whole_id(request, "job")
+    _, outputs = ledger.read(lambda books: (books.job(job_id), books.outputs_of(job_id)))
+    named = [{"name": name} | ref_body(ref) for name, ref in sorted(outputs.items())]
+    return json_response({"outputs": named, "next": None})
 
 
 async def get_output(request: Request) -> Response:

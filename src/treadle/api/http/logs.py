@@ -7,6 +7,7 @@ from treadle.api.http.asked import query, whole_id
 from treadle.api.http.live import Live
 from treadle.api.http.pacing import Bell, Pacer
 from treadle.api.http.state import House, house_of
+from treadle.errors import InvalidRequest
 from treadle.model.records import Job
 from treadle.model.states import JOB_ENDS
 from treadle.scheduler import Change
@@ -23,8 +24,16 @@ async def get_log(request: Request) -> Response:
     job = house.ledger.read(lambda books: books.job(job_id))
     attempt = max(job.attempt, 1) if values["attempt"] is None else values["attempt"]
     offset = values["offset"]
+    if values["tail"] is not None:
+        if offset:
+            raise InvalidRequest("tail and offset: only one of them at a time.")
+        offset, _ = house.logs.end(job.stream, job_id, attempt, lines=values["tail"])
     size = house.logs.size(job.stream, job_id, attempt)
-    headers = {"treadle-log-size": str(size), "treadle-attempt": str(attempt)}
+    headers = {
+        "treadle-log-size": str(size),
+        "treadle-log-offset": str(offset),
+        "treadle-attempt": str(attempt),
+    }
     if values["limit"] is not None:
         limit = values["limit"]
         data = house.logs.read(job.stream, job_id, attempt, offset=offset, limit=limit)

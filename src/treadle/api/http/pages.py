@@ -45,3 +45,11 @@ def place_of(text: str, order: str, parts: int = 1) -> list[str]:
             hint="Begin again without `before`.",
         )
     return read[1:]
+
+
+def number_of(text: str, order: str) -> int:
+    """What the cursor was made of, where it is one number."""
+    (number,) = place_of(text, order)
+    if not (number.isascii() and number.isdecimal() and len(number) < 19):
+        raise InvalidRequest(f"before={text[:80]!r} is no cursor.")
+    return int(number)

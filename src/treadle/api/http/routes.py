@@ -263,6 +263,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         tag="runs",
         answer=answers.RunDetails,
+        also=KNOWN,
         query=(
             WAIT,
             Query(name="jobs", text="With its jobs and edges.", kind="switch", default=True),

@@ -6,13 +6,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from treadle.api.http.asked import json_body, query, whole_id
-from treadle.api.http.encode import arguments_body, json_response, metric_body, run_body
+from treadle.api.http.encode import (
+    arguments_body,
+    json_response,
+    metric_body,
+    run_body,
+    tool_summary,
+)
+from treadle.api.http.grace import asked_grace
 from treadle.api.http.operations import PREFIX
 from treadle.api.http.state import house_of, requester_of, scheduler_of
+from treadle.api.http.unchanged import unless_known
 from treadle.api.http.waiting import until_ended
-from treadle.errors import InvalidRequest
 from treadle.interfaces import Books
 from treadle.model.records import Metric, Run, Submission
+from treadle.model.states import RUN_ENDS
 from treadle.model.wire import from_wire
 
 SUBMISSION = tuple(Submission.__dataclass_fields__)
@@ -39,39 +47,42 @@ async def post_run(request: Request) -> Response:
 
 
 async def get_run(request: Request) -> Response:
-    """A run with its jobs and edges.
+    """A run with its jobs, their tools and edges. One that has ended has an ETag.
 
     With `wait`, once it has ended, or when that many seconds are over.
     """
     values = query(request)
     ledger, run_id = house_of(request).ledger, whole_id(request, "run")
     await until_ended(request, run_id, values["wait"])
+    body = ledger.read(lambda books: _detail(books, run_id, values))
+    if body["state"] not in RUN_ENDS:
+        return json_response(body)
+    parts = "".join(str(int(values[name])) for name in ("jobs", "arguments"))
+    return unless_known(request, f"{run_id}-{body['ended_at'].timestamp()}-{parts}", body)
+
+
+def _detail(books: Books, run_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    body = run_body(books.run(run_id))
     if not values["jobs"]:
-        return json_response(run_body(ledger.read(lambda books: books.run(run_id))))
-    run, jobs, edges = ledger.read(
-        lambda books: (books.run(run_id), books.jobs_of(run_id), books.edges_of(run_id))
-    )
-    body = run_body(run) | {"jobs": jobs, "edges": edges}
+        return body
+    jobs = books.jobs_of(run_id)
+    tools = dict.fromkeys(job.tool_id for job in jobs)
+    body |= {
+        "jobs": jobs,
+        "tools": {tool_id: tool_summary(books.tool(tool_id)) for tool_id in tools},
+        "edges": books.edges_of(run_id),
+    }
     if values["arguments"]:
-        given = ledger.read(lambda books: books.arguments_in_run(run_id))
+        given = books.arguments_in_run(run_id)
         body["arguments"] = {job_id: arguments_body(each) for job_id, each in given.items()}
-    return json_response(body)
+    return body
 
 
 async def abort_run(request: Request) -> Response:
     """Ask for a run's end: SIGTERM to what runs, SIGKILL after the grace."""
     scheduler, run_id = scheduler_of(request), whole_id(request, "run")
-    grace = (await json_body(request, ("grace_seconds",))).get("grace_seconds")
-    await scheduler.abort(run_id, grace_seconds=_grace(grace))
+    await scheduler.abort(run_id, grace_seconds=await asked_grace(request))
     return json_response(run_body(house_of(request).ledger.read(lambda b: b.run(run_id))))
-
-
-def _grace(grace: Any) -> float | None:
-    if grace is None:
-        return None
-    if isinstance(grace, bool) or not isinstance(grace, int | float) or not 0 <= grace < 1e9:
-        raise InvalidRequest("grace_seconds: expected a number from 0.")
-    return float(grace)
 
 
 async def retry_run(request: Request) -> Response:

@@ -2,18 +2,22 @@
 
 import json
 import sqlite3
+from collections.abc import Callable, Collection
 
 from treadle.interfaces import RunFilter
 from treadle.model.groups import Group
-from treadle.model.records import Run
+from treadle.model.records import Job, Metric, Run
 from treadle.storage.ledger import listing, rows
 from treadle.storage.ledger.upkeep import LAST, QUERIES
+
+LOOKED_AT = 2000  #: calls, by one page that is asked for some of them
 
 
 class Lists:
     """The part of interfaces.Books that pages are made of."""
 
     _db: sqlite3.Connection
+    _job: Callable[[sqlite3.Row], Job]
 
     def runs(self, query: RunFilter) -> list[Run]:
         ids = json.dumps(listing.page_of(self._db, query))
@@ -31,3 +35,42 @@ class Lists:
     def groups(self, *, before: str | None = None, limit: int = 50) -> list[Group]:
         found = QUERIES.groups(self._db, before=before or LAST, limit=limit)
         return rows.groups(found)
+
+    def calls(
+        self, *, states: Collection[str], user: str | None, before: str | None, limit: int
+    ) -> tuple[list[Job], str | None]:
+        last = QUERIES.calls_looked_at(self._db, before=before or LAST, others=LOOKED_AT - 1)
+        found = QUERIES.calls(
+            self._db,
+            before=before or LAST,
+            last="" if last is None else last["id"],
+            states=" ".join(states) or None,
+            user=user,
+            limit=limit,
+        )
+        jobs = [self._job(row) for row in list(found)]
+        if len(jobs) == limit:
+            return jobs, jobs[-1].id
+        return jobs, None if last is None else last["id"]
+
+    def jobs_of_run(
+        self, run_id: str, *, states: Collection[str], user: str | None, after: int, limit: int
+    ) -> list[Job]:
+        found = QUERIES.jobs_of_run(
+            self._db,
+            run_id=run_id,
+            states=" ".join(states) or None,
+            user=user,
+            after=after,
+            limit=limit,
+        )
+        return [self._job(row) for row in list(found)]
+
+    def metrics_page(
+        self, job_id: str, *, name: str | None, after: int, limit: int
+    ) -> list[Metric]:
+        found = QUERIES.metrics_page(self._db, job_id=job_id, name=name, after=after, limit=limit)
+        return [rows.metric(row) for row in found]
+
+    def last_metrics_of_job(self, job_id: str) -> list[Metric]:
+        return [rows.metric(row) for row in QUERIES.last_metrics_of_job(self._db, job_id=job_id)]

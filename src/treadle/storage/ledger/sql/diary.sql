@@ -73,3 +73,14 @@ DELETE FROM tools WHERE added_at < :moment AND id NOT IN (SELECT tool_id FROM jo
 -- name: delete_unused_snapshots!
 DELETE FROM snapshots
  WHERE added_at < :moment AND digest NOT IN (SELECT code_digest FROM tools);
+
+-- name: metrics_page
+-- Of a job, in order.
+SELECT * FROM metrics
+ WHERE job_id = :job_id AND id > :after AND (:name IS NULL OR name = :name)
+ ORDER BY id LIMIT :limit;
+
+-- name: last_metrics_of_job
+-- The last value of each. (SQLite takes the other columns from the row of the maximum.)
+SELECT metrics.*, max(id) AS latest FROM metrics WHERE job_id = :job_id
+ GROUP BY name ORDER BY latest;

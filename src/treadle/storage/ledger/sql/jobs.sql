@@ -64,6 +64,11 @@ UPDATE jobs SET state = :state, owner = :owner, reason = :reason, ended_at = :en
  WHERE id = :id AND +state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
 RETURNING id;
 
+-- name: end_unstarted*!
+-- As move_job, of jobs that nobody owns.
+UPDATE jobs SET state = :state, reason = :reason, ended_at = :ended_at
+ WHERE id = :id AND +state = :from_state AND attempt = :from_attempt AND owner IS NULL;
+
 -- name: explain_job!
 -- Why a job that is being prepared has not started yet; fenced as move_job is.
 UPDATE jobs SET reason = :reason
@@ -142,11 +147,6 @@ SELECT * FROM jobs WHERE not_before NOT NULL AND state = 'waiting' ORDER BY not_
 SELECT * FROM jobs
  WHERE run_id IS NULL AND ended_at IS NULL ORDER BY id;
 
--- name: count_off_children!
--- One parent of these jobs is done.
-UPDATE jobs SET parents_left = parents_left - 1
- WHERE id IN (SELECT child FROM edges WHERE parent = :parent) AND state = 'waiting';
-
 -- name: promote_children
 -- One parent of these jobs is done; those that wait for no other are queued. Compare and set.
 UPDATE jobs SET
@@ -181,6 +181,10 @@ SELECT * FROM attempts WHERE job_id = :job_id ORDER BY number;
 -- name: add_output*!
 INSERT INTO outputs (job_id, name, digest, size_bytes, media_type, codec, inline)
 VALUES (:job_id, :name, :digest, :size_bytes, :media_type, :codec, :inline);
+
+-- name: copy_outputs*!
+INSERT INTO outputs (job_id, name, digest, size_bytes, media_type, codec, inline)
+SELECT :new, name, digest, size_bytes, media_type, codec, inline FROM outputs WHERE job_id = :old;
 
 -- name: outputs_of
 SELECT name, digest, size_bytes, media_type, codec, inline FROM outputs WHERE job_id = :job_id;
@@ -219,3 +223,21 @@ SELECT * FROM jobs INDEXED BY jobs_by_position
  WHERE run_id = :run_id AND position > :after
    AND (:states IS NULL OR instr(:states, state)) AND (:user IS NULL OR user = :user)
  ORDER BY position LIMIT :limit;
+
+-- name: delete_edges_of_run!
+DELETE FROM edges WHERE child IN (SELECT id FROM jobs WHERE run_id = :run_id);
+
+-- name: delete_attempts_of_run!
+DELETE FROM attempts WHERE job_id IN (SELECT id FROM jobs WHERE run_id = :run_id);
+
+-- name: delete_outputs_of_run!
+DELETE FROM outputs WHERE job_id IN (SELECT id FROM jobs WHERE run_id = :run_id);
+
+-- name: delete_arguments_of_run!
+DELETE FROM job_arguments WHERE job_id IN (SELECT id FROM jobs WHERE run_id = :run_id);
+
+-- name: delete_metrics_of_run!
+DELETE FROM metrics WHERE job_id IN (SELECT id FROM jobs WHERE run_id = :run_id);
+
+-- name: delete_blobs_of_run!
+DELETE FROM job_blobs WHERE job_id IN (SELECT id FROM jobs WHERE run_id = :run_id);

@@ -88,8 +88,8 @@ UPDATE runs SET state = :state, started_at = :started_at, ended_at = :ended_at, 
 RETURNING id;
 
 -- name: count_down^
--- One job of the run has ended.
-UPDATE runs SET jobs_left = jobs_left - 1, jobs_failed = jobs_failed + :failed
+-- Jobs of the run have ended.
+UPDATE runs SET jobs_left = jobs_left - :jobs, jobs_failed = jobs_failed + :failed
  WHERE id = :id
 RETURNING jobs_left;
 
