@@ -85,7 +85,10 @@ async def _hang_up(wardens: Sequence[Warden], traffic: Traffic) -> None:
         warden.close()
         for connection in list(warden.state.connections):
             connection.shutdown()
-            connection.transport.abort()
+            if isinstance(connection, Connection):
+                connection.transport.abort()
+            else:  # a WebSocket, which says so first
+                connection.transport.close()
     await asyncio.sleep(0)  # so that the protocols know before their requests end
     traffic.cut_off()
     if tasks := [task for warden in wardens for task in warden.state.tasks]:

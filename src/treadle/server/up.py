@@ -3,14 +3,17 @@
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import anyio
 
+from treadle.errors import InternalError
 from treadle.server.build import OpenHouse, open_house
 from treadle.server.doors import Door, open_to_others, public_door
+from treadle.server.link import as_ours
 from treadle.server.log_writing import logging_to_stderr
+from treadle.server.notify import Notifier
 from treadle.server.owner_token import FILE as TOKEN_FILE
 from treadle.server.ownership import OwnerLock, prepare_data_dir
 from treadle.server.settings import Settings
@@ -46,25 +49,46 @@ def serve(settings: Settings, *, on_ready: Callable[[Address], None]) -> None:
     with logging_to_stderr(settings.log_level, settings.log_format):
         if open_to_others(door) and door.tls is None:
             log.warning("%s is open to others without TLS: tokens travel unprotected", door.url)
-        anyio.run(_live, settings, lock, door, on_ready, backend_options={"use_uvloop": True})
+        life = Life(settings=settings, lock=lock, door=door, on_ready=on_ready)
+        try:
+            anyio.run(life.live, backend_options={"use_uvloop": True})
+        except Exception as error:
+            ours = as_ours(error)
+            if isinstance(ours, InternalError):
+                log.critical("the server had to stop", exc_info=error)
+            raise ours from error
 
 
-async def _live(
-    settings: Settings, lock: OwnerLock, door: Door, on_ready: Callable[[Address], None]
-) -> None:
-    asked = Asked()
-    asked.listen()
-    async with open_house(settings, lock, door) as house:
-        on_ready(_address(settings, house))
-        await asked.to_stop.wait()
-        await wind_down(house, settings.stop_grace.total_seconds(), asked, log.warning)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """What happens between a server's start and its end."""
 
+    settings: Settings
+    lock: OwnerLock
+    door: Door
+    on_ready: Callable[[Address], None]
+    notifier: Notifier = field(default_factory=lambda: Notifier(os.environ))
 
-def _address(settings: Settings, house: OpenHouse) -> Address:
-    return Address(
-        url=house.life.url or "",
-        token_file=settings.data_dir / TOKEN_FILE,
-        data_dir=settings.data_dir,
-        pid=os.getpid(),
-        slots=house.scheduler.engine.capacity().slots,
-    )
+    async def live(self) -> None:
+        asked = Asked()
+        asked.listen()
+        async with open_house(self.settings, self.lock, self.door) as house:
+            async with anyio.create_task_group() as tasks:
+                address = self._address(house)
+                self.on_ready(address)
+                self.notifier.tell("READY=1", f"STATUS=serves {address.url}")
+                tasks.start_soon(self.notifier.watch, name="watchdog")
+                await asked.to_stop.wait()
+                self.notifier.tell("STOPPING=1", "STATUS=lets running jobs finish")
+                grace = self.settings.stop_grace.total_seconds()
+                await wind_down(house, grace, asked, log.warning)
+                tasks.cancel_scope.cancel()
+
+    def _address(self, house: OpenHouse) -> Address:
+        return Address(
+            url=self.door.url,
+            token_file=self.settings.data_dir / TOKEN_FILE,
+            data_dir=self.settings.data_dir,
+            pid=os.getpid(),
+            slots=house.scheduler.engine.capacity().slots,
+        )
