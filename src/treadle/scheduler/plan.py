@@ -10,7 +10,7 @@ from treadle.model import graph
 from treadle.model.bindings import Arguments
 from treadle.model.ids import new_id
 from treadle.model.records import Execution, Job, Run, Submission
-from treadle.model.states import JobState, RunState
+from treadle.model.states import JOB_GOOD_ENDS, JobState, RunState
 
 TEN_YEARS_SECONDS = 10 * 365 * 86400
 MOST = {
@@ -105,34 +105,34 @@ def plan_retry(
     edges: Sequence[tuple[str, str]],
     user: str,
     at: datetime,
-) -> tuple[Plan, dict[str, str]]:
-    """The run once more; returns the plan and {old job id: new job id}.
+) -> tuple[Plan, dict[str, Job]]:
+    """The run once more; returns the plan and {old job's id: new job}.
 
-    All jobs of the new run wait; whoever writes it reuses those that ended well and readies the
-    rest.
+    Jobs that ended well wait in the new run, until whoever writes it reuses them; the others are
+    queued, but for those that wait for each other.
     """
     run_id = new_id("run")
-    ids = {job.id: new_id("job") for job in jobs}
-    renewed = []
-    above = dict.fromkeys(ids, 0)
-    for _, child in edges:
-        above[child] += 1
+    good = {job.id for job in jobs if job.state in JOB_GOOD_ENDS}
+    above = dict.fromkeys((job.id for job in jobs), 0)
+    for parent, child in edges:
+        above[child] += parent not in good
+    new = {}
     for job in jobs:
-        fresh = Job(
-            id=ids[job.id],
+        waits = job.id in good or above[job.id] > 0
+        new[job.id] = Job(
+            id=new_id("job"),
             run_id=run_id,
             step=job.step,
             tool_id=job.tool_id,
-            state=JobState.WAITING,
+            state=JobState.WAITING if waits else JobState.QUEUED,
             execution=job.execution,
             created_at=at,
             position=job.position,
             user=user,
             priority=job.priority,
             parents_left=above[job.id],
-            reason="parent",
+            reason="parent" if waits else "slot",
         )
-        renewed.append((fresh, arguments[job.id]))
     run = replace(
         old,
         id=run_id,
@@ -146,7 +146,8 @@ def plan_retry(
         jobs_failed=0,
         reason="",
     )
-    return Plan(run=run, jobs=renewed, edges=[(ids[p], ids[c]) for p, c in edges]), ids
+    renewed = [(job, arguments[old_id]) for old_id, job in new.items()]
+    return Plan(run=run, jobs=renewed, edges=[(new[p].id, new[c].id) for p, c in edges]), new
 
 
 def refuse_impossible(name: str, execution: Execution, capacity: Capacity, where: str = "") -> None:

@@ -4,7 +4,7 @@ One Settlement lives as long as one transaction. It writes through the books and
 to be done once that is committed: aborts to send, retries to time, followers to tell.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -33,6 +33,7 @@ from treadle.model.states import (
 )
 from treadle.scheduler.watch import Change
 
+UNSTARTED = (JobState.WAITING, JobState.QUEUED)
 LOSSES_FORGIVEN = 3
 DOUBLINGS = 60  #: of a backoff; more overflow a float, and any limit is reached long before
 COUNTERS = range(-(2**63), 2**63)  #: what a ledger keeps of a metric's `step`
@@ -216,18 +217,27 @@ class Settlement:
         self._count_down(ended)
 
     def _skip_dependents(self, failed: Job) -> None:
-        for job in self.books.waiting_descendants(failed):
-            self._skip(job, f"{failed.step} failed")
-
-    def _skip(self, job: Job, reason: str) -> None:
-        self._count_down(self._move(job, JobEvent.SKIPPED, reason=reason))
+        reason = f"{failed.step} failed"
+        waiting = self.books.waiting_descendants(failed)
+        self._end_unstarted([(job, reason) for job in waiting], JobEvent.SKIPPED)
 
     def _stop_the_rest(self, failed: Job) -> None:
-        for job in self.books.jobs_of(failed.run_id or ""):
-            if job.state in (JobState.WAITING, JobState.QUEUED):
-                self._skip(job, f"{failed.step} failed (fail fast)")
-            elif job.state in (JobState.PREPARING, JobState.RUNNING):
+        reason = f"{failed.step} failed (fail fast)"
+        jobs = self.books.jobs_of(failed.run_id or "")
+        unstarted = [(job, reason) for job in jobs if job.state in UNSTARTED]
+        self._end_unstarted(unstarted, JobEvent.SKIPPED)
+        for job in jobs:
+            if job.state in (JobState.PREPARING, JobState.RUNNING):
                 self._request_abort(job)
+
+    def _end_unstarted(self, jobs: Sequence[tuple[Job, str]], event: JobEvent) -> None:
+        """Jobs of one run that wait or are queued, with the reason of each: all at once."""
+        ended = self.books.end_unstarted(jobs, event, self.at)
+        for job in ended:
+            self._tell(job, "event")
+            self.ended.append(job.id)
+        if ended and self.books.count_down(ended[-1], jobs=len(ended)) == 0:
+            self.finish(self.books.run(ended[-1].run_id or ""))
 
     def _request_abort(self, job: Job) -> None:
         after = self._move(job, JobEvent.ABORT_REQUESTED)
@@ -236,12 +246,10 @@ class Settlement:
         else:
             self._count_down(after)
 
-    def reuse(self, job: Job, earlier: Job) -> None:
-        """An earlier job's outputs serve this one. Children are counted off, not yet readied."""
-        reused = self._move(job, JobEvent.REUSED, reason=f"from {earlier.id}")
-        self.books.add_outputs(reused, self.books.outputs_of(earlier.id))
-        self.books.count_off(reused)
-        self._count_down(reused)
+    def reuse(self, jobs: Sequence[tuple[Job, Job]]) -> None:
+        """Earlier jobs' outputs serve these of one run, which wait: (earlier, job)."""
+        self.books.copy_outputs([(earlier.id, job.id) for earlier, job in jobs])
+        self._end_unstarted([(job, f"from {earlier.id}") for earlier, job in jobs], JobEvent.REUSED)
 
     def fail(self, job: Job, failure: Failure) -> None:
         """The leased job cannot be started, now or later."""
@@ -292,12 +300,14 @@ class Settlement:
     def abort_run(self, run: Run) -> Run:
         """Ask for the run's end. What never started ends now; the rest when it is gone."""
         after = self._move_run(run, RunEvent.ABORT_REQUESTED, reason="abort requested")
-        for job in self.books.jobs_of(run.id):
-            if job.state in (JobState.WAITING, JobState.QUEUED) or job.state in JOB_LEASED:
-                if job.state is not JobState.ABORTING:
-                    self._request_abort(job)
-                else:
-                    self.aborts.append(job)
+        jobs = self.books.jobs_of(run.id)
+        for job in jobs:
+            if job.state is JobState.ABORTING:
+                self.aborts.append(job)
+            elif job.state in JOB_LEASED:
+                self._request_abort(job)
+        unstarted = [(job, job.reason) for job in jobs if job.state in UNSTARTED]
+        self._end_unstarted(unstarted, JobEvent.ABORT_REQUESTED)
         if after.state in RUN_ENDS:
             self._admit_next(after)
         return self.books.run(run.id)

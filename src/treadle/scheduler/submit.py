@@ -6,7 +6,7 @@ from treadle.errors import Conflict, InvalidParameters, MissingBlob
 from treadle.interfaces import BlobStore, Books
 from treadle.model.bindings import Arguments, Stored, leaves
 from treadle.model.records import Job, Pipeline, Run, Tool
-from treadle.model.states import JOB_GOOD_ENDS, RUN_ENDS, JobState, RunState
+from treadle.model.states import JOB_GOOD_ENDS, RUN_ENDS, RunState
 from treadle.scheduler.plan import Plan, hold_back, plan_retry
 from treadle.scheduler.settle import Settlement
 
@@ -51,20 +51,14 @@ def accept_retry(settlement: Settlement, run_id: str, user: str) -> Run:
         raise Conflict(f"Run {run_id} is {old.state}; there is nothing to retry.", hint=hint)
     jobs = books.jobs_of(run_id)
     arguments, edges = books.arguments_in_run(run_id), books.edges_of(run_id)
-    planned, new_ids = plan_retry(old, jobs, arguments, edges, user, settlement.at)
-    held_back = _is_full(books, planned.run)
-    if held_back:
+    planned, new_jobs = plan_retry(old, jobs, arguments, edges, user, settlement.at)
+    if _is_full(books, planned.run):
         planned = hold_back(planned)
     books.add_run(planned.run)
     books.add_secrets(planned.run.id, books.secrets_of(run_id))
     books.add_jobs(planned.jobs, planned.edges)
     settlement.added += len(planned.jobs)
-    for job in jobs:
-        if job.state in JOB_GOOD_ENDS:
-            settlement.reuse(books.job(new_ids[job.id]), job)
-    for job in books.jobs_of(planned.run.id):
-        if job.state is JobState.WAITING and job.parents_left == 0 and not held_back:
-            settlement.ready(job)
+    settlement.reuse([(job, new_jobs[job.id]) for job in jobs if job.state in JOB_GOOD_ENDS])
     return books.run(planned.run.id)
 
 

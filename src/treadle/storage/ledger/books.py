@@ -32,6 +32,7 @@ from treadle.model.states import (
 )
 from treadle.storage.ledger import rows
 from treadle.storage.ledger.access import Access
+from treadle.storage.ledger.bulk import KINDS, Bulk, event_data
 from treadle.storage.ledger.catalogue import Catalogue
 from treadle.storage.ledger.lists import Lists
 from treadle.storage.ledger.queue import Queue
@@ -61,10 +62,9 @@ _MOVES = {  # the frequent ones set only what they change
     JobEvent.COMPLETED: SQL["complete_job"],
 }
 MOST_REMEMBERED = 10_000  #: streams, tools: with many runs under way they are read again instead
-_KINDS = {event: f"job.{event}" for event in JobEvent}
 
 
-class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue):
+class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue, Bulk):
     """interfaces.Books on SQLite."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -190,13 +190,6 @@ class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue):
             self._numbers.pop(after.id, None)
         return after
 
-    def delete_run(self, run_id: str, at: datetime) -> None:
-        run = self.run(run_id)  # nothing else will say whose it was
-        data = {"pipeline": run.pipeline, "user": run.user}
-        self.add_event(run_id, "run.deleted", at, None, data)
-        QUERIES.delete_events_before_last(self._db, stream=run_id)
-        QUERIES.delete_run(self._db, id=run_id)
-
     # jobs
 
     def add_jobs(
@@ -263,7 +256,7 @@ class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue):
         return after
 
     def _tell(self, job: Job, event: JobEvent, at: datetime) -> None:
-        self.add_event(job.stream, _KINDS[event], at, job.id, _event_data(job, event))
+        self.add_event(job.stream, KINDS[event], at, job.id, event_data(job, event))
 
     def explain(self, job: Job, reason: str, at: datetime) -> None:
         QUERIES.explain_job(
@@ -322,9 +315,6 @@ class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue):
             },
         )
 
-    def count_off(self, parent: Job) -> None:
-        QUERIES.count_off_children(self._db, parent=parent.id)
-
     def promote_children(self, parent: Job, reason: str, at: datetime) -> list[Job]:
         queued = advance_job(JobState.WAITING, JobEvent.READY)
         asked = {
@@ -342,8 +332,8 @@ class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue):
     def waiting_descendants(self, job: Job) -> list[Job]:
         return self._jobs(QUERIES.waiting_descendants(self._db, parent=job.id))
 
-    def count_down(self, job: Job, *, failed: bool = False) -> int:
-        asked = {"id": job.run_id, "failed": int(failed)}
+    def count_down(self, job: Job, *, failed: bool = False, jobs: int = 1) -> int:
+        asked = {"id": job.run_id, "failed": int(failed), "jobs": jobs}
         (row,) = self._db.execute(SQL["count_down"], asked).fetchall()
         return int(row["jobs_left"])
 
@@ -481,12 +471,3 @@ def _moved_values(before: Job, after: Job) -> dict[str, Any]:
         "from_attempt": before.attempt,
         "from_owner": before.owner,
     }
-
-
-def _event_data(job: Job, event: JobEvent) -> dict[str, Any]:
-    data: dict[str, Any] = {"step": job.step, "state": job.state.value, "attempt": job.attempt}
-    if job.reason:
-        data["reason"] = job.reason
-    if job.failure is not None and event in (JobEvent.FAILED, JobEvent.RETRIED):
-        data["failure"] = {"type": job.failure.type.value, "message": job.failure.message}
-    return data
