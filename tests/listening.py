@@ -30,8 +30,9 @@ def heard(answer: httpx.Response) -> Iterator[Heard]:
             id_ = value
         elif name == "data":
             data += value
-        elif not line and data:
-            yield Heard(id_, json.loads(data))
+        elif not line:
+            if data:
+                yield Heard(id_, json.loads(data))
             id_, data = "", ""
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from treadle.api.http.encode import encode
 from treadle.api.http.news import Archive, News
-from treadle.errors import NotFound
+from treadle.errors import NotFound, TreadleError
 from treadle.interfaces import Books
 from treadle.model.records import Event
 from treadle.model.states import JOB_ENDS, RUN_ENDS
@@ -62,7 +62,7 @@ class Subject:
 
 
 class Told(NamedTuple):
-    """An event as JSON. place: 0 for news."""
+    """An event as JSON. place: 0 for news. Without any JSON it says the place alone."""
 
     place: int
     json: bytes
@@ -84,8 +84,20 @@ class Reader:
         self._whose: dict[str, tuple[str, str]] = {}  # run or call -> user, pipeline
 
     def read(self, changes: Iterable[Change] = ()) -> list[Told]:
-        """The next lines, and news: that of a job that ends before its end, other behind them."""
-        return self._ledger.read(lambda books: self._read(books, changes))
+        """The next lines, and news: that of a job that ends before its end, other behind them.
+
+        Raises Unavailable; nothing counts as read then.
+        """
+        after, waiting = self.after, dict(self._waiting)
+        try:
+            return self._ledger.read(lambda books: self._read(books, changes))
+        except TreadleError:
+            self.after, self._waiting, self.ended = after, waiting, False
+            raise
+
+    def here(self) -> list[Told]:
+        """Where we are, in a stream of which much may be passed over that nobody wants to hear."""
+        return [] if self.subject.stream else [Told(self.after, b"")]
 
     def is_over(self) -> bool:
         """Whether no line will come, wherever the place is."""

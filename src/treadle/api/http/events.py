@@ -2,7 +2,9 @@
 
 Lines of the diary have an id, from which a follower goes on that lost its connection: their number
 in the stream of a run, their cursor in the stream of all. Between them comes news without an id
-(see `news`). A WebSocket gets the same in messages {"events": [...]}.
+(see `news`). In the stream of all an id comes without an event, too: when a follower has caught
+up, and while nothing happens that it wants to hear of. A WebSocket gets the same events in messages
+{"events": [...]}.
 """
 
 from collections.abc import Sequence
@@ -116,13 +118,16 @@ def _place(what: str, text: str) -> int:
 
 def as_lines(told: Sequence[Told]) -> bytes:
     """Server-sent events; without any, a comment, which notices that the reader has gone."""
-    parts = (
-        b"id: %d\ndata: %b\n\n" % each if each.place else b"data: %b\n\n" % each.json
-        for each in told
-    )
-    return b"".join(parts) or KEEP_ALIVE
+    return b"".join(map(_block, told)) or KEEP_ALIVE
+
+
+def _block(each: Told) -> bytes:
+    place = b"id: %d\n" % each.place if each.place else b""
+    data = b"data: %b\n" % each.json if each.json else b""
+    return b"%b%b\n" % (place, data)
 
 
 def as_message(told: Sequence[Told]) -> bytes:
     """A JSON document; without any events, nothing: the protocol has its own pings."""
-    return b'{"events":[%b]}' % b",".join(each.json for each in told) if told else b""
+    events = b",".join(each.json for each in told if each.json)
+    return b'{"events":[%b]}' % events if events else b""

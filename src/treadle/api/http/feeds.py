@@ -123,7 +123,7 @@ class Feed:
     def _keep_alive(self) -> None:
         left = self._told_at + KEEP_ALIVE_SECONDS - self._loop.time()
         if left <= 0.01:
-            self._add(Chunk(()))
+            self._add(Chunk(self._reader.here()))
             left = KEEP_ALIVE_SECONDS
         self._beat = self._loop.call_later(left, self._keep_alive)
 

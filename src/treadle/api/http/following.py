@@ -40,7 +40,7 @@ class Following:
             return self._form(told) if told else b""
         if not self._follow or reader.is_over():
             return None
-        told = reader.so_far()
+        told = reader.here() + reader.so_far()
         self._join(reader.subject)
         return self._form(told) if told else b""
 

@@ -87,6 +87,7 @@ async def _send_all(source: Source, socket: WebSocket, caller: "asyncio.Task[Non
 def _open(source: Source, receive: Receive) -> Iterator["asyncio.Task[None]"]:
     """Within, a task that is done when the caller has left; the bell rings for that, too."""
     caller = asyncio.create_task(_until_left(receive), name="until the caller leaves")
+    caller.add_done_callback(lambda task: task.cancelled() or task.exception())
     caller.add_done_callback(lambda _: source.bell.ring())
     try:
         yield caller
