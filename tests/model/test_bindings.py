@@ -37,3 +37,25 @@ def test_leaves_come_in_order() -> None:
 def test_what_is_no_binding_is_refused(wire: object) -> None:
     with pytest.raises(InvalidDefinition, match="a binding cannot have the form"):
         bindings.from_wire(wire)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {},
+        {"digest": None},
+        {"codec": {}},
+        {"media_type": 1},
+        {"digest": "d"},
+        {"size_bytes": -1},
+        {"size_bytes": 2**63},
+        {"size_bytes": True},
+        {"inline": "?"},
+        {"inline": 3},
+    ],
+)
+def test_a_reference_that_makes_no_sense_is_refused(wrong):
+    right = {"digest": "0" * 64, "size_bytes": 1, "media_type": "a/b", "codec": "json"}
+    assert bindings.from_wire(["ref", right]).ref.size_bytes == 1
+    with pytest.raises(InvalidDefinition):
+        bindings.from_wire(["ref", wrong and right | wrong])

@@ -102,9 +102,16 @@ def from_wire(wire: Any) -> Binding:
         case ["output", str(step), str(name)]:
             return Output(step, name)
         case ["ref", dict(ref)]:
-            return Stored(Ref.from_wire(ref))
+            return Stored(_ref(ref))
         case ["list" | "tuple" as kind, list(items)]:
             return Items("list" if kind == "list" else "tuple", tuple(map(from_wire, items)))
         case ["dict", dict(entries)]:
             return Entries({str(k): from_wire(v) for k, v in entries.items()})
     raise InvalidDefinition(f"a binding cannot have the form {str(wire)[:80]!r}")
+
+
+def _ref(wire: dict[str, Any]) -> Ref:
+    try:
+        return Ref.from_wire(wire)
+    except (TypeError, ValueError) as error:
+        raise InvalidDefinition(f"a reference in a binding makes no sense: {error}") from None

@@ -62,7 +62,7 @@ class Upkeep:
     """
 
     dry_run: bool = False
-    retention_days: Annotated[float, Meta(ge=0, le=999_999)] | None = None
+    retention_days: Annotated[float, Meta(ge=0, le=499_999)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

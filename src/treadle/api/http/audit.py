@@ -18,8 +18,8 @@ async def list_audit(request: Request) -> Response:
     """Requests that wrote something or were refused, newest first."""
     values, data_dir = query(request), house_of(request).data_dir
     page = await to_thread.run_sync(lambda: _page(data_dir, **values))
-    more = len(page) > values["limit"]
-    page = page[: values["limit"]]
+    limit = max(1, values["limit"])
+    more, page = len(page) > limit, page[:limit]
     return json_response({"entries": page, "next": page[-1].id if more else None})
 
 

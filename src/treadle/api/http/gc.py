@@ -22,6 +22,7 @@ from treadle.storage.environments import EnvironmentFolders, key_of
 from treadle.storage.trees import remove_tree, taken_away
 
 log = logging.getLogger("treadle.api")
+MOST_DAYS = 500_000  #: further back there are no dates
 SPARED = timedelta(hours=1)  #: what is younger may be about to be named by somebody
 
 
@@ -60,7 +61,7 @@ async def post_gc(request: Request) -> Response:
 
 
 def _age(days: Any) -> timedelta:
-    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days < 1e6:
+    if isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days < MOST_DAYS:
         raise InvalidRequest("retention_days: expected a number of days from 0, or null.")
     return timedelta(days=days)
 

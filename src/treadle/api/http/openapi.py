@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -13,16 +13,30 @@ from starlette.responses import Response
 import treadle
 from treadle.api.http.asked import query
 from treadle.api.http.encode import encode
-from treadle.api.http.operations import Operation, Query
+from treadle.api.http.operations import PREFIX, Operation, Query
 from treadle.api.http.problems import MEDIA_TYPE, STATUS, TITLES
 from treadle.api.http.ranges import is_known
 from treadle.errors import codes
 from treadle.model.records import Event
 from treadle.schemas import answers
-from treadle.schemas.json_schema import Schema, Shapes
+from treadle.schemas.json_schema import PLACE, Schema, Shapes
 
 JSON, EVENTS = "application/json", "text/event-stream"
 BYTES: Schema = {"type": "string", "format": "binary"}
+SERVER_SENT: Schema = {
+    "type": "object",
+    "description": "One of the server-sent events. Transient ones have no id.",
+    "properties": {
+        "id": {"type": "string"},
+        "data": {
+            "type": "string",
+            "contentMediaType": JSON,
+            "contentSchema": {"$ref": f"{PLACE}Event"},
+        },
+    },
+    "required": ["data"],
+}
+TEXT: Schema = {"type": "string"}
 ID = "^(latest|[0-9a-z_]{1,64})$"
 KINDS: dict[str, Schema] = {
     "text": {"type": "string"},
@@ -71,18 +85,31 @@ TITLES_OF_GOOD = {
     206: "The range",
     304: "It is as the caller has it",
 }
+LEADS_TO = {  #: operation -> (path, its parameter, where in the answer it is)
+    "post_run": ("/runs/{id}", "id", "/id"),
+    "retry_run": ("/runs/{id}", "id", "/id"),
+    "list_runs": ("/runs/{id}", "id", "/runs/0/id"),
+    "get_run": ("/jobs/{id}", "id", "/jobs/0/id"),
+    "post_call": ("/jobs/{id}", "id", "/id"),
+    "put_blob": ("/blobs/{digest}", "digest", "/digest"),
+    "post_snapshot": ("/snapshots/{digest}", "digest", "/digest"),
+    "post_token": ("/tokens/{name}", "name", "/name"),
+    "list_tools": ("/tools/{name}", "name", "/tools/0/name"),
+    "list_pipelines": ("/pipelines/{name}", "name", "/pipelines/0/name"),
+    "list_groups": ("/groups/{name", "name", "/groups/0/name"),
+}
 OF_MADE = {"Location": "Where to look at what was made."}
 OF_SENT = {"ETag": "Stands for these bytes.", "Accept-Ranges": "bytes"}
 
 
-def document(operations: Iterable[Operation]) -> dict[str, Any]:
+def document() -> dict[str, Any]:
     """The whole document."""
     components: dict[str, Schema] = {}
     asked, answered = Shapes(components, asked=True), Shapes(components, asked=False)
     answered.of(Event)
     answered.of(answers.EventsMessage)
     paths: dict[str, Any] = {}
-    every = list(operations)
+    every = _operations()
     sockets = {each.path: each for each in every if each.method == "WEBSOCKET"}
     for each in every:
         if each.method != "WEBSOCKET":
@@ -176,6 +203,8 @@ def _responses(each: Operation, answered: Shapes) -> dict[str, Any]:
     good = _good(each.status, each.answer, answered)
     headers = dict(each.headers) | (OF_MADE if each.creates else {})
     headers |= OF_SENT if each.ranges else {}
+    if links := _links(each):
+        good["links"] = links
     if headers:
         good["headers"] = {
             name: {"description": text, "schema": {"type": "string"}}
@@ -195,14 +224,29 @@ def _responses(each: Operation, answered: Shapes) -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
+def _links(each: Operation) -> dict[str, Any]:
+    """To the operations on what this answer names."""
+    path, parameter, place = LEADS_TO.get(each.name, ("", "", ""))
+    return {
+        there.name: {
+            "operationId": there.name,
+            "parameters": {parameter: f"$response.body#{place}"},
+        }
+        for there in (_operations() if path else ())
+        if there.path.startswith(PREFIX + path) and there.method != "WEBSOCKET"
+    }
+
+
 def _good(status: int, answer: Any, answered: Shapes) -> dict[str, Any]:
     text = {"description": TITLES_OF_GOOD.get(status, TITLES.get(status, ""))}
     return text | ({} if answer is None else {"content": _content(answer, answered)})
 
 
 def _content(answer: Any, answered: Shapes) -> dict[str, Any]:
+    if answer == EVENTS:
+        return {answer: {"schema": SERVER_SENT}}
     if isinstance(answer, str):
-        return {answer: {"schema": {"type": "string"} if answer.startswith("text/") else BYTES}}
+        return {answer: {"schema": TEXT if answer.startswith("text/") else BYTES}}
     return {JSON: {"schema": answered.of(answer)}}
 
 
@@ -213,19 +257,21 @@ def _bad(each: Operation) -> list[int]:
         never |= {401, 429}
     if each.body is None and not each.writes:
         never |= {413, 422, 507}
-    if "{" not in each.path and each.body is None:
-        never |= {404}
     if not each.ranges:
         never |= {416}
     return sorted({*STATUS.values()} - {405} - never)
 
 
+def _operations() -> tuple[Operation, ...]:
+    from treadle.api.http.routes import OPERATIONS  # noqa: PLC0415 - names the handler below
+
+    return OPERATIONS
+
+
 @cache
 def _encoded() -> tuple[bytes, str]:
     """(the document, its ETag)"""
-    from treadle.api.http.routes import OPERATIONS  # noqa: PLC0415 - names the handler below
-
-    body = encode(document(OPERATIONS))
+    body = encode(document())
     return body, f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
 
 
