@@ -12,7 +12,7 @@ from samples import NOW, HandClock
 from treadle.api.http import bodies
 from treadle.api.http.exchange import Exchange
 from treadle.api.http.failures import FAILURES, MOST_ADDRESSES, Failures
-from treadle.errors import Busy, InvalidRequest
+from treadle.errors import Busy
 
 RUNS = "/runs"
 
@@ -95,6 +95,26 @@ def test_a_revoked_token_is_refused_at_once_and_told_so(holding, owner):
     assert owner.delete(f"/tokens/{caller.made['name']}").status_code == 204
 
     assert "was revoked" in caller.get(RUNS).json()["detail"]
+
+
+def test_what_is_followed_with_a_token_ends_when_it_is_revoked(holding, owner):
+    caller = holding("read")
+
+    with caller.stream("GET", "/events") as events:
+        assert events.status_code == 200
+        owner.delete(f"/tokens/{caller.made['id']}")
+
+        with pytest.raises(httpx.RemoteProtocolError):
+            events.read()
+
+
+def test_what_is_followed_with_a_token_ends_when_it_expires(holding):
+    caller = holding("read", expires_in_seconds=3)
+
+    with caller.stream("GET", "/events") as events, pytest.raises(httpx.RemoteProtocolError):
+        events.read()
+
+    assert "expired at" in caller.get(RUNS).json()["detail"]
 
 
 def test_the_use_of_a_token_is_noted_once_a_minute(tmp_path):
@@ -285,17 +305,6 @@ def test_bodies_read_at_once_are_limited_in_all(tmp_path):
         return refused.value.details
 
     assert asked(tmp_path, ask) == {"retry_after_seconds": 1}
-
-
-def test_a_body_that_does_not_come_is_given_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(bodies, "PATIENCE_SECONDS", 0.01)
-
-    async def ask(here):
-        with bodies.Bodies(limit=100).reading(sending(), streams=True) as receive:
-            with pytest.raises(InvalidRequest, match="No more of the body came"):
-                await receive()
-
-    asked(tmp_path, ask)
 
 
 def test_a_body_that_is_longer_than_announced_is_a_request_of_its_own(server, opened):

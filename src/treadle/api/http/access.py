@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import math
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -104,9 +105,16 @@ class Access:
                 self._known.popitem(last=False)
         return _Known(token, kept, token.used_at)
 
+    def seconds_left(self, token: Token | None) -> float:
+        """For how long it holds; inf for ever."""
+        if token is None or token.expires_at is None:
+            return math.inf
+        return (token.expires_at - self._house.clock.now()).total_seconds()
+
     def forget(self, token_id: str) -> None:
-        """The token was changed in the ledger."""
+        """The token was revoked in the ledger: what still reads with it is cut off."""
         self._known.pop(token_id, None)
+        self._house.traffic.cut_off(token_id)
 
     async def note_use(self, token: Token | None) -> None:
         """Have the ledger remember that the token was used, once a minute; after the answer.

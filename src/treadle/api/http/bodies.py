@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import anyio
 from starlette.requests import HTTPConnection
 from starlette.types import Message, Receive
 
 from treadle.api.http.exchange import Exchange
-from treadle.errors import Busy, InvalidRequest, TooLarge
+from treadle.errors import Busy, TooLarge
 
 AT_ONCE = 2  #: bodies of the largest size in memory
-PATIENCE_SECONDS = 60.0  #: for the next part of a body
 
 
 class Bodies:
@@ -25,15 +23,15 @@ class Bodies:
 
     @contextmanager
     def reading(self, exchange: Exchange, *, streams: bool) -> Iterator[Receive]:
-        """The request's receive, which raises TooLarge, Busy, or InvalidRequest if nothing comes.
+        """The request's receive, which raises TooLarge and Busy.
 
         streams: the body is not kept, so that it has no limit.
         """
         if streams:
-            yield _patient(exchange.receive)
+            yield exchange.receive
             return
         self._check_announced(exchange)
-        body = _Body(self, _patient(exchange.receive))
+        body = _Body(self, exchange.receive)
         try:
             yield body.receive
         finally:
@@ -75,27 +73,3 @@ class _Body:
         if message["type"] == "http.request":
             self._bodies.hold(self, len(message.get("body", b"")))
         return message
-
-
-def _patient(receive: Receive) -> Receive:
-    """receive, which waits for a part of the body, but not for ever.
-
-    Behind the body there is only the caller's going away, which may take its time.
-    """
-    whole = False
-
-    async def patient() -> Message:
-        nonlocal whole
-        if whole:
-            return await receive()
-        message: Message | None = None
-        with anyio.move_on_after(PATIENCE_SECONDS):
-            message = await receive()
-        if message is None:
-            raise InvalidRequest(
-                f"No more of the body came within {PATIENCE_SECONDS:g} s.", hint="Send it again."
-            )
-        whole = message["type"] != "http.request" or not message.get("more_body", False)
-        return message
-
-    return patient

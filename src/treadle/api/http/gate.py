@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from treadle.api.http.access import Access
+from treadle.api.http.access import HINT, Access
 from treadle.api.http.bodies import Bodies
 from treadle.api.http.exchange import Exchange
 from treadle.api.http.operations import Operation
@@ -20,7 +20,7 @@ from treadle.api.http.rights import check_scope
 from treadle.api.http.routes import OPERATIONS
 from treadle.api.http.routing import Routing
 from treadle.api.http.state import House
-from treadle.errors import InternalError, InvalidRequest, TreadleError
+from treadle.errors import InternalError, InvalidRequest, TreadleError, Unauthorized
 from treadle.model.access import Principal, Requester
 
 LONGEST_KEY = 200  #: characters of an Idempotency-Key
@@ -81,14 +81,18 @@ class Gate:
         exchange.state.update(
             house=house, operation=operation, principal=principal, access=self._access
         )
+        token_id = exchange.token.id if exchange.token else ""
+        seconds = self._access.seconds_left(exchange.token)
         with (
-            house.traffic.request(exchange.method),
+            house.traffic.request(exchange.method, token_id, seconds),
             self._bodies.reading(exchange, streams=operation.streams) as receive,
         ):
             if operation.creates:
                 house.life.check_takes_work()
                 receive = await _keyed(exchange, principal, receive)
             await _handled(operation, scope, receive, exchange.send)
+        if not exchange.started:  # it was cut off
+            raise Unauthorized("The token does not hold any more.", hint=HINT)
 
 
 async def _keyed(exchange: Exchange, principal: Principal, receive: Receive) -> Receive:
