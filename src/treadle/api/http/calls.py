@@ -18,6 +18,7 @@ from treadle.api.http.state import house_of, principal_of, requester_of, schedul
 from treadle.errors import InvalidParameters, InvalidRequest
 from treadle.model import bindings
 from treadle.model.graph import nearest
+from treadle.model.limits import check, check_tools
 from treadle.model.records import Tool
 from treadle.model.wire import from_wire
 
@@ -34,6 +35,8 @@ async def post_call(request: Request) -> Response:
     priority = body.get("priority", 0)
     if type(priority) is not int:
         raise InvalidRequest("priority: expected a whole number.")
+    check("priority", priority, tool.name)
+    check_tools([tool])
     job = await scheduler.call(tool, arguments, priority=priority, by=requester_of(request))
     return json_response(job, 201, location=f"{PREFIX}/jobs/{job.id}")
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,15 +20,32 @@ from treadle.api.http.state import house_of, requester_of, scheduler_of
 from treadle.api.http.unchanged import unless_known
 from treadle.api.http.waiting import until_ended
 from treadle.interfaces import Books
+from treadle.model.limits import check_submission
 from treadle.model.records import Metric, Run, Submission
 from treadle.model.states import RUN_ENDS
 from treadle.model.wire import from_wire
 
+LONG_RUN = 500  #: steps
 SUBMISSION = tuple(Submission.__dataclass_fields__)
 
 
 def _made(run: Run) -> Response:
     return json_response(run_body(run), 201, location=f"{PREFIX}/runs/{run.id}")
+
+
+async def _submission(body: dict[str, Any]) -> Submission:
+    """Read; what is long in a thread, so that others are answered meanwhile."""
+    pipeline = body.get("pipeline")
+    steps = pipeline.get("steps") if isinstance(pipeline, dict) else None
+    if not isinstance(steps, list) or len(steps) < LONG_RUN:
+        return _read(body)
+    return await to_thread.run_sync(_read, body)
+
+
+def _read(body: dict[str, Any]) -> Submission:
+    submission = from_wire(Submission, body)
+    check_submission(submission)
+    return submission
 
 
 async def post_run(request: Request) -> Response:
@@ -39,11 +57,12 @@ async def post_run(request: Request) -> Response:
     run = scheduler.run_made_for(by)  # before a long body is made sense of once more
     if run is None:
         body = await json_body(request, SUBMISSION)
-        run = await scheduler.submit(from_wire(Submission, body), by=by)
-    if wait:
-        await until_ended(request, run.id, wait)
-        run = house_of(request).ledger.read(lambda books: books.run(run.id))
-    return _made(run)
+        run = await scheduler.submit(await _submission(body), by=by)
+    if not wait:
+        return _made(run)
+    run_id = run.id
+    await until_ended(request, run_id, wait)
+    return _made(house_of(request).ledger.read(lambda books: books.run(run_id)))
 
 
 async def get_run(request: Request) -> Response:

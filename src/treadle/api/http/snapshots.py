@@ -14,6 +14,7 @@ from treadle.api.http.encode import json_response
 from treadle.api.http.state import house_of, scheduler_of
 from treadle.errors import InvalidRequest
 from treadle.model.inside import is_inside
+from treadle.model.limits import LARGEST
 
 
 async def renew_snapshot(request: Request) -> Response:
@@ -55,7 +56,7 @@ def _checked_files(files: Any) -> dict[str, list[Any]]:
     for path, entry in files.items():
         _check_path(path, "files")
         match entry:
-            case [str(digest), int(size), int(mode)] if size >= 0 and 0 <= mode <= 0o777:
+            case [str(digest), size, mode] if _whole(size, LARGEST) and _whole(mode, 0o777):
                 checked_digest(digest)
             case _:
                 raise InvalidRequest(f"files: {path!r}: expected [digest, size, mode].")
@@ -68,11 +69,17 @@ def _checked_links(links: Any) -> dict[str, list[Any]]:
     for path, entry in links.items():
         _check_path(path, "links")
         match entry:
-            case [str(target), int(size), int()] if target.startswith("/") and size >= 0:
+            case [str(target), size, int(mtime)] if (
+                target.startswith("/") and _whole(size, LARGEST) and abs(mtime) <= LARGEST
+            ):
                 pass
             case _:
                 raise InvalidRequest(f"links: {path!r}: expected [absolute path, size, mtime].")
     return links
+
+
+def _whole(value: Any, most: int) -> bool:
+    return type(value) is int and 0 <= value <= most
 
 
 def _check_path(path: str, where: str) -> None:

@@ -1,0 +1,56 @@
+"""Numbers of submissions that make no sense, or that nothing could keep."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import fields
+from typing import Any
+
+from treadle.errors import InvalidDefinition
+from treadle.model.records import Execution, Step, Submission, Tool
+
+LARGEST = 2**63 - 1  #: that a ledger can hold
+HIGHEST_PRIORITY = 1_000_000
+LONGEST_SECONDS = 1e9
+BOUNDS: dict[str, tuple[float, float]] = {
+    "cpus": (0, 1e6),
+    "memory_bytes": (0, LARGEST),
+    "gpus": (0, 1e6),
+    "timeout_seconds": (0, LONGEST_SECONDS),
+    "retries": (0, 1e6),
+    "backoff_seconds": (0, LONGEST_SECONDS),
+    "backoff_limit_seconds": (0, LONGEST_SECONDS),
+    "grace_seconds": (0, LONGEST_SECONDS),
+    "concurrency": (1, LARGEST),
+    "priority": (-HIGHEST_PRIORITY, HIGHEST_PRIORITY),
+}  #: field -> least and most
+
+
+def check_submission(submission: Submission) -> None:
+    """Raises InvalidDefinition, naming the field."""
+    pipeline = submission.pipeline
+    check("concurrency", pipeline.concurrency, pipeline.name)
+    check("priority", submission.priority, pipeline.name)
+    check_tools(pipeline.tools, pipeline.steps)
+
+
+def check_tools(tools: Iterable[Tool], steps: Iterable[Step] = ()) -> None:
+    """Raises InvalidDefinition, naming the tool or step and the field."""
+    asked = [(tool.name, tool.execution) for tool in tools]
+    asked += [(step.name, step.execution) for step in steps if step.execution is not None]
+    for name, execution in asked:
+        for field, value in _numbers(execution):
+            check(field, value, name)
+
+
+def _numbers(execution: Execution) -> Iterator[tuple[str, Any]]:
+    for each in fields(execution):
+        if each.name in BOUNDS:
+            yield each.name, getattr(execution, each.name)
+
+
+def check(field: str, value: float | None, of: str) -> None:
+    """None is no limit. Raises InvalidDefinition."""
+    least, most = BOUNDS[field]
+    if value is not None and not least <= value <= most:
+        raise InvalidDefinition(
+            f"{of}: {field} is {value}; it goes from {least:,.0f} to {most:,.0f}."
+        )
