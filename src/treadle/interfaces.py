@@ -517,4 +517,11 @@ class Ledger(Protocol):
         """Run fn on a consistent view, at once; for indexed queries of few rows."""
         ...
 
+    async def read_long(self, fn: Callable[[Books], T]) -> T:
+        """Run fn on a consistent view in a thread: it may look at every row there is.
+
+        The loop goes on meanwhile, so what fn finds may be the past when this returns.
+        """
+        ...
+
     def close(self) -> None: ...

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import anyio
 import anyio.abc
+from anyio import to_thread
 
 from treadle.errors import Conflict, NotFound, StorageFull, Unavailable
 from treadle.interfaces import BlobStore, Books, Clock, Engine, Ledger, SystemClock
@@ -35,7 +36,7 @@ from treadle.scheduler.abort import request_abort
 from treadle.scheduler.backlog import Backlog
 from treadle.scheduler.claims import Look, M, a_job, a_run, made_before, make_once
 from treadle.scheduler.dispatch import Dispatcher, Site
-from treadle.scheduler.plan import plan, refuse_impossible
+from treadle.scheduler.plan import Plan, plan, refuse_impossible
 from treadle.scheduler.recover import hand_back, recover
 from treadle.scheduler.settle import Flight, Flights, Settlement
 from treadle.scheduler.submit import (
@@ -56,6 +57,7 @@ TOLD_EVERY = 60  #: tries
 LOCKED_PATIENCE_SECONDS = 60.0  #: with another program that locks the ledger
 CALLS_KEPT = timedelta(hours=24)  #: jobs without a run, what they put out, and idempotency keys
 FORGET_SECONDS = 3600.0
+LONG_RUN = 500  #: steps
 log = logging.getLogger(__name__)
 
 
@@ -293,6 +295,13 @@ class Scheduler:
         with self._backlog.adding(jobs):
             return await self._settle(lambda settled: make_once(settled, by, look, make))
 
+    async def _planned(self, submission: Submission, user: str) -> Plan:
+        """Laid out; what is long elsewhere, so that the loop goes on meanwhile."""
+        given = submission, user, self._capacity, self.clock.now()
+        if len(submission.pipeline.steps) < LONG_RUN:
+            return plan(*given)
+        return await to_thread.run_sync(plan, *given)
+
     def run_made_for(self, by: Requester) -> Run | None:
         """What a request with this idempotency key has made, as it is now.
 
@@ -310,7 +319,7 @@ class Scheduler:
             return earlier
         pipeline = submission.pipeline
         require_secrets(pipeline.tools, submission.secrets)
-        planned = plan(submission, by.user, self._capacity, self.clock.now())
+        planned = await self._planned(submission, by.user)
         require_blobs(self.blobs, pipeline.tools, [arguments for _, arguments in planned.jobs])
         sealed = {key: self.site.seal.seal(text) for key, text in submission.secrets.items()}
 
@@ -391,15 +400,13 @@ class Scheduler:
     async def delete(self, run_id: str) -> None:
         """Forget an ended run and its logs. Raises Conflict while it is under way."""
 
-        def delete(books: Books) -> list[Job]:
+        def delete(books: Books) -> None:
             run = books.run(run_id)
             if run.state not in RUN_ENDS:
                 raise Conflict(
                     f"Run {run_id} is {run.state}.", hint=f"Abort it first: treadle abort {run_id}"
                 )
-            jobs = books.jobs_of(run_id)
             books.delete_run(run_id, self.clock.now())
-            return jobs
 
         await self.ledger.write(delete)
         self.logs.remove(run_id)

@@ -42,7 +42,8 @@ async def post_gc(request: Request) -> Response:
             await house.ledger.write(lambda books: books.delete_unused_definitions(moment))
     except StorageFull as error:  # blobs can be freed all the same, which is what is needed now
         log.warning("what the ledger holds is left as it is: %s", error)
-    named = house.ledger.read(lambda books: books.referenced_digests())
+    # What is named from now on was put, or asked for, a short while ago, and is spared for that.
+    named = await house.ledger.read_long(lambda books: books.referenced_digests())
     blobs = await to_thread.run_sync(lambda: gc.collect(house.blobs, named, now, SPARED, dry_run))
     folders = 0
     for folder in KNOWN:
@@ -75,12 +76,16 @@ async def _forget(house: House, scheduler: Scheduler, age: timedelta, *, dry_run
 
 async def _sweep(house: House, folder: str, *, dry_run: bool) -> int:
     """Remove what belongs to nothing known. Listed before the ledger is asked: what is made in
-    the meantime is known by then, or not on the list. Taken away before anybody else has a turn:
-    who needs it from then on makes it anew."""
+    the meantime is known by then, or not on the list. Ids are never given out again; code may be
+    named again at any time, so it is asked for once more, and taken away before anybody else has a
+    turn: who needs it from then on makes it anew."""
     root = house.data_dir / folder
     names = await to_thread.run_sync(_listed, root, SPARE[folder])
-    known = house.ledger.read(KNOWN[folder])
+    known = await house.ledger.read_long(KNOWN[folder]) if names else set()
     unknown = [name for name in names if name not in known]
+    if unknown and folder == "snapshots":
+        known = house.ledger.read(KNOWN[folder])
+        unknown = [name for name in unknown if name not in known]
     if not dry_run:
         taken = [taken_away(root / name) for name in unknown]
         await to_thread.run_sync(_remove, taken)

@@ -7,9 +7,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
+
+from anyio import to_thread
 
 from treadle.errors import NotFound, StorageFull, Unavailable
 from treadle.storage.ledger import migrate
@@ -154,6 +157,20 @@ class SqliteLedger:
                 return fn(self._books)
             finally:
                 self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    async def read_long(self, fn: Callable[[SqliteBooks], T]) -> T:
+        if self.path == ":memory:":
+            return self.read(fn)
+        return await to_thread.run_sync(self._read_elsewhere, fn)
+
+    def _read_elsewhere(self, fn: Callable[[SqliteBooks], T]) -> T:
+        """With a connection of its own."""
+        try:
+            with closing(connect(self.path, read_only=True)) as db:
+                db.execute("BEGIN")
+                return fn(SqliteBooks(db))
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
