@@ -1,6 +1,6 @@
 from recorded import Diary, a_job, a_run, compare
 
-from treadle.cli.board import Board
+from treadle.client.board import Board
 from treadle.model.states import JobState, RunState
 
 

@@ -7,9 +7,9 @@ from recorded import Diary, a_job, a_run, compare
 from rich.console import Console
 
 from treadle.cli import live
-from treadle.cli.board import Board
 from treadle.cli.live import LiveView, cleaned
 from treadle.cli.views import PlainView
+from treadle.client.board import Board
 from treadle.model.states import JobState
 
 

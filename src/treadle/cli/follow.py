@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from treadle.cli import printing
-from treadle.cli.board import Board
 from treadle.cli.door import Door, Snapshot
 from treadle.cli.inbox import Begin, Inbox, Measured, Message, Printed
 from treadle.cli.live import LiveView
 from treadle.cli.reading import Finished, Notice
 from treadle.cli.signals import Request, Signals, silence
 from treadle.cli.views import PlainView, QuietView, View
+from treadle.client.board import Board
 from treadle.errors import Conflict, Unavailable
 from treadle.model.records import Event, Run
 from treadle.model.states import RunState

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from treadle.cli import printing, summary
-from treadle.cli.board import in_words
 from treadle.cli.graph import AsDot, AsMermaid, AsSvg, AsText, To, form_of, of_run, put
 from treadle.cli.linger import tell_of_standing
 from treadle.cli.options import Json, RunId
 from treadle.cli.printing import say
 from treadle.cli.where import Where
+from treadle.client.board import in_words
 from treadle.model.records import Job, Metric, Run
 from treadle.model.states import RUN_ENDS, JobState, RunState
 

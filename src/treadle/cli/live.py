@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from treadle.cli import keys, printing
-from treadle.cli.board import MOST_ROWS, Board, Row
-from treadle.cli.shape import NO_LINES, Lines
 from treadle.cli.views import QuietView, numbers
+from treadle.client.board import MOST_ROWS, Board, Row
+from treadle.client.shape import NO_LINES, Lines
 from treadle.model.pictures.folding import state_of
 from treadle.model.pictures.gutter import Cells
 from treadle.model.states import JOB_ENDS, JOB_GOOD_ENDS, JOB_LEASED, RUN_ENDS, JobState, RunState

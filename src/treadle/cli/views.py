@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from treadle.cli import printing
-from treadle.cli.board import Board, Row
+from treadle.client.board import Board, Row
 from treadle.model.records import Event
 from treadle.model.states import JOB_ENDS
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from treadle.cli import shape
+from treadle.client import shape
 from treadle.model.graph import Parents
 from treadle.model.pictures.picture import group_label
 from treadle.model.records import Event, Job, Metric, Run
