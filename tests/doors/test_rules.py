@@ -65,6 +65,13 @@ def test_who_holds_a_smaller_scope_is_refused_before_the_body_is_read(operation,
     assert caller.recv(9999).startswith(b"HTTP/1.1 403 ")
 
 
+def test_a_method_that_a_path_does_not_have_is_answered_with_those_it_has(owner):
+    answer = owner.request("PATCH", "/runs")
+
+    assert answer.status_code == 405
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "POST"}
+
+
 def head_of(operation, caller, *lines):
     """The head of a request, without a body."""
     path = re.sub(r"\{[^}]*\}", "x", operation.path)
