@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,9 @@ from serving import Server, running_server
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 JSON = "application/json"
+FOLDER = re.compile(r"/\S*?/state/")
+ID = re.compile(r"\b(job|run)_[0-9a-z]{18}\b")
+TIME = re.compile(r"\b\d+(\.\d+)?(ms|s)\b")
 PROJECTS: dict[str, tuple[str, ...]] = {
     "compare": ("compare/pipeline.py", "-p", "dataset=wine"),
     "sweep": ("sweep/pipeline.py", "-p", "seeds=2"),
@@ -101,8 +105,13 @@ def outcome(where: Place, *asked: str) -> dict[str, Any]:
         "output": told.get("output"),
         "made": [(each["step"], each["output"], each["media_type"]) for each in made],
         "values": [value(where, run_id, each) for each in made if each["media_type"] == JSON],
-        "printed": sorted(where.command("logs", run_id).splitlines()),
+        "printed": sorted(map(plain, where.command("logs", run_id).splitlines())),
     }
+
+
+def plain(line: str) -> str:
+    """A line of a log without places, ids and durations."""
+    return TIME.sub("TIME", ID.sub("ID", FOLDER.sub("STATE/", line)))
 
 
 def value(where: Place, run_id: str, made: dict[str, Any]) -> Any:
