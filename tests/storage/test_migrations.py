@@ -2,7 +2,10 @@
 
 import sqlite3
 
+import pytest
+
 from samples import NOW
+from treadle.errors import Unavailable
 from treadle.storage.ledger import migrate
 from treadle.storage.ledger.sqlite import SqliteLedger
 
@@ -46,3 +49,14 @@ def test_every_earlier_schema_is_brought_up_to_date(tmp_path):
             assert backup.execute("PRAGMA user_version").fetchone() == (number,)
             assert backup.execute("SELECT id FROM runs").fetchall() == [(RUN,)]
         backup.close()
+
+
+def test_an_earlier_schema_is_not_read_before_an_owner_has_brought_it_up_to_date(tmp_path):
+    path = tmp_path / "ledger.db"
+    ledger_of_schema(path, migrate.latest() - 1)
+
+    with pytest.raises(Unavailable, match=r"earlier Treadle .* `treadle run` or `treadle up`"):
+        SqliteLedger(path, read_only=True)
+
+    SqliteLedger(path).close()
+    SqliteLedger(path, read_only=True).close()

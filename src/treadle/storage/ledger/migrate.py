@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from treadle.errors import NewerSchema
+from treadle.errors import NewerSchema, Unavailable
 
 DIRECTORY = Path(__file__).with_name("migrations")
 
@@ -28,6 +28,15 @@ def refuse_newer(db: sqlite3.Connection, path: str) -> None:
         raise NewerSchema(
             f"The ledger {path} has schema {found}; this Treadle knows up to {latest()}.",
             hint="Upgrade Treadle, or use another data directory.",
+        )
+
+
+def refuse_older(db: sqlite3.Connection, path: str) -> None:
+    """Raises Unavailable if the ledger has yet to be brought up to date, which an owner does."""
+    if (found := version(db)) < latest():
+        raise Unavailable(
+            f"The ledger {path} is of an earlier Treadle (schema {found}, now {latest()}).",
+            hint="The next `treadle run` or `treadle up` brings it up to date, after a copy of it.",
         )
 
 

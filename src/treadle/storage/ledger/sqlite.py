@@ -202,6 +202,7 @@ def _opened(path: str, durability: Durability, read_only: bool) -> sqlite3.Conne
         migrate.refuse_newer(db, path)
         if read_only and migrate.version(db) == 0:
             raise NotFound(f"There is nothing in the ledger {path} yet.")
+        migrate.refuse_older(db, path)
     except BaseException:
         db.close()
         raise
