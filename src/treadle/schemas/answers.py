@@ -8,11 +8,9 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from treadle.model.access import Token
-from treadle.model.bindings import Binding
 from treadle.model.groups import Group
-from treadle.model.records import Attempt, Event, Job, Run
+from treadle.model.records import Event, Job, Run
 from treadle.schemas.bodies import Digest
-from treadle.schemas.definitions import ToolSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,65 +93,6 @@ class KnownSnapshot:
     """Whether it is there with all its files."""
 
     known: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OutputRef:
-    """What an output is; its bytes are at jobs/{id}/outputs/{name}."""
-
-    digest: Digest
-    size_bytes: int
-    media_type: str
-    codec: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDetails(Job):
-    """A job with its tool, its outputs by name, and its attempts; arguments: by parameter."""
-
-    tool: ToolSummary
-    outputs: Mapping[str, OutputRef]
-    attempts: tuple[Attempt, ...]
-    arguments: Mapping[str, Binding] | UnsetType = UNSET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDetails(Run):
-    """A run with its jobs and their tools by id; edges: [from, to] by job ids; arguments: by job
-    id and parameter."""
-
-    jobs: tuple[Job, ...] | UnsetType = UNSET
-    tools: Mapping[str, ToolSummary] | UnsetType = UNSET
-    edges: tuple[tuple[str, str], ...] | UnsetType = UNSET
-    arguments: Mapping[str, Mapping[str, Binding]] | UnsetType = UNSET
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunsPage:
-    """next: as `before` for the following page; null at the end."""
-
-    runs: tuple[Run, ...]
-    next: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShownMetric:
-    """A number that a job logged. id grows over the ledger."""
-
-    job_id: str
-    attempt: int
-    name: str
-    value: float | Literal["nan", "inf", "-inf"]
-    step: int | None
-    at: datetime
-    id: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Metrics:
-    """In the order in which they were logged."""
-
-    metrics: tuple[ShownMetric, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

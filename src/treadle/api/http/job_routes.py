@@ -3,7 +3,7 @@
 from treadle.api.http import jobs, jobs_list, log_search, report
 from treadle.api.http.operations import PREFIX, Operation, Query
 from treadle.api.http.parameters import ATTEMPT, BEFORE, LIMIT
-from treadle.schemas import answers, bodies
+from treadle.schemas import bodies
 from treadle.schemas import jobs as shapes
 
 JOB_ROUTES: tuple[Operation, ...] = (
@@ -24,7 +24,7 @@ JOB_ROUTES: tuple[Operation, ...] = (
         tag="jobs",
         body=bodies.Abort,
         needs_body=False,
-        answer=answers.JobDetails,
+        answer=shapes.JobDetails,
     ),
     Operation(
         method="GET",
@@ -41,7 +41,7 @@ JOB_ROUTES: tuple[Operation, ...] = (
         handler=report.get_report,
         scope="read",
         tag="jobs",
-        answer=shapes.JobReport,
+        answer=(shapes.JobReport, "text/html"),
     ),
     Operation(
         method="GET",

@@ -243,6 +243,8 @@ def _good(status: int, answer: Any, answered: Shapes) -> dict[str, Any]:
 
 
 def _content(answer: Any, answered: Shapes) -> dict[str, Any]:
+    if isinstance(answer, tuple):
+        return {media: kind for each in answer for media, kind in _content(each, answered).items()}
     if answer == EVENTS:
         return {answer: {"schema": SERVER_SENT}}
     if isinstance(answer, str):

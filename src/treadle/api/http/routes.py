@@ -27,6 +27,7 @@ from treadle.api.http.parameters import ARGUMENTS, ATTEMPT, BEFORE, LIMIT, TAIL,
 from treadle.model.records import Job, Run, Submission
 from treadle.schemas import answers, bodies
 from treadle.schemas import definitions as shapes
+from treadle.schemas import jobs as job_shapes
 
 MOST_BYTES = 16 * 1024 * 1024  #: of a log in one answer that is not streamed
 KNOWN = {304: None}  #: to one who has it already
@@ -191,7 +192,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=jobs.get_job,
         scope="read",
         tag="jobs",
-        answer=answers.JobDetails,
+        answer=job_shapes.JobDetails,
         query=(WAIT, ARGUMENTS),
     ),
     Operation(
@@ -253,7 +254,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs_list.list_runs,
         scope="read",
         tag="runs",
-        answer=answers.RunsPage,
+        answer=job_shapes.RunsPage,
         query=(*runs_list.FILTERS, BEFORE, LIMIT),
     ),
     Operation(
@@ -262,7 +263,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.get_run,
         scope="read",
         tag="runs",
-        answer=answers.RunDetails,
+        answer=job_shapes.RunDetails,
         also=KNOWN,
         query=(
             WAIT,
@@ -311,7 +312,7 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.get_metrics,
         scope="read",
         tag="runs",
-        answer=answers.Metrics,
+        answer=job_shapes.Metrics,
         query=(
             Query(
                 name="last",
