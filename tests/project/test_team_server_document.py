@@ -5,7 +5,6 @@ import re
 import shlex
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,14 +20,14 @@ from typer.main import get_command
 
 from serving import Server, running_server
 from treadle.cli.app import app
-from treadle.server.settings import FIELDS
+from treadle.server.settings import load
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/how-to/team-server.md"
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-TOML = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INI = re.compile(r"^```ini\n(.*?)^```", re.MULTILINE | re.DOTALL)
 WRITTEN = "https://box.example.org:8470"  #: the address in the page
-STATE = "/var/lib/treadle/state"
+STATE = "/var/lib/treadle"
 AS_TREADLE = "sudo -u treadle "
 FOREVER = ("treadle up",)  #: is running already
 
@@ -156,10 +155,9 @@ def test_the_administrator_and_a_person_get_what_the_page_says(
 
 
 def test_the_settings_of_the_page_are_settings() -> None:
-    (text,) = TOML.findall(PAGE.read_text())
-    assert set(tomllib.loads(text)) <= set(FIELDS)
-    (read,) = [tomllib.loads(text)]
-    assert read["data_dir"] == STATE
+    (text,) = INI.findall(PAGE.read_text())
+    given = dict(line.split("=", 1) for line in text.splitlines())
+    assert load(environ=given, cwd=ROOT / "docs").allowed_hosts == ("box.example.org",)
 
 
 def test_every_command_of_the_page_is_one() -> None:

@@ -27,11 +27,13 @@ PAGE = 500  #: runs asked for at a time
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """A run with its jobs, in the order of its steps. edges: (parent job, child job)."""
+    """A run with its jobs, in the order of its steps. edges: (parent job, child job); kinds: of
+    tools, by their ids."""
 
     run: Run
     jobs: list[Job]
     edges: list[tuple[str, str]]
+    kinds: Mapping[str, str]
 
 
 class Door:
@@ -171,7 +173,12 @@ class Door:
 
     def snapshot(self, run_id: str) -> Snapshot:
         detail = self._ask(lambda api: api.run_detail(run_id))
-        return Snapshot(run=detail.run, jobs=list(detail.jobs), edges=list(detail.edges))
+        return Snapshot(
+            run=detail.run,
+            jobs=list(detail.jobs),
+            edges=list(detail.edges),
+            kinds=detail.kinds,
+        )
 
     def arguments(self, run_id: str) -> Mapping[str, Arguments]:
         """What each job was called with, by job id."""

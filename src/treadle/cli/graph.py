@@ -181,4 +181,10 @@ def of_run(snapshot: Snapshot) -> Picture:
     subtitle = f"{run.id} · {run.state} in {took}"
     if parameters := printing.pairs(run.parameters):
         subtitle += f" · {parameters}"
-    return of_jobs(snapshot.jobs, snapshot.edges, title=run.pipeline, subtitle=subtitle)
+    return of_jobs(
+        snapshot.jobs,
+        snapshot.edges,
+        title=run.pipeline,
+        subtitle=subtitle,
+        kinds=snapshot.kinds,
+    )

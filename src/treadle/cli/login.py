@@ -1,5 +1,6 @@
 """`treadle login` and `logout`: keep a token for a server, and forget it."""
 
+import getpass
 import sys
 from typing import Annotated, Any
 
@@ -51,7 +52,7 @@ def login(
 def _given(token: str | None, url: str) -> str:
     """The token's text. Raises InvalidRequest where there is no way to ask, or it stands open."""
     if token is None and sys.stdin.isatty():
-        text: str = typer.prompt(f"Token for {url}", hide_input=True, err=True)
+        text = _asked(f"Token for {url}: ")
     elif token in (None, STDIN):
         if token is None:
             raise InvalidRequest("There is no terminal to ask for the token.", hint="--token -")
@@ -64,6 +65,13 @@ def _given(token: str | None, url: str) -> str:
     if not text.strip():
         raise InvalidRequest("No token was given.", hint="It looks like trd_..., on one line.")
     return text.strip()
+
+
+def _asked(prompt: str) -> str:
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        return ""
 
 
 def _checked(url: str, token: str) -> dict[str, Any]:

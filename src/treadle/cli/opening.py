@@ -37,7 +37,9 @@ def _to_server(url: str) -> "Client":
     try:
         return connect(url)
     except Unauthorized as error:
-        error.hint = f"`treadle login {url}` keeps a token for it; TREADLE_TOKEN gives one for once."
+        error.hint = (
+            f"`treadle login {url}` keeps a token for it, TREADLE_TOKEN gives one."
+        )
         raise
 
 
