@@ -43,9 +43,9 @@ class Operation:
     scope: what who asks must hold; None is open to everybody. body, answer: types of the JSON
     documents, or a media type, or several; None is no body. needs_body: it may not be left out.
     ranges: the answer is bytes, of which a range may be asked for. streams: the body is read as it
-    comes, and has no size limit. creates: takes an Idempotency-Key. asks_only: a POST that changes nothing,
-    so the audit log need not tell. headers: of the answer, with what they are. also: answers of
-    other statuses that are no errors.
+    comes, and has no size limit. creates: takes an Idempotency-Key. asks_only: a POST that changes
+    nothing, so the audit log need not tell. headers: of the answer, with what they are. also:
+    answers of other statuses that are no errors.
     """
 
     method: Literal["GET", "POST", "PUT", "DELETE", "WEBSOCKET"]
