@@ -59,12 +59,13 @@ def start_server(data_dir: Path, *options: str, **settings: str) -> Server:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=_environment(settings),
+            env=environment(settings),
         )
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line.startswith("{") or "url" not in line:
         process.wait(PATIENCE_SECONDS)
+        process.stdout.close()
         raise AssertionError(f"the server did not start: {line}{log.read_text()}")
     address = json.loads(line)
     token = Path(address["token_file"]).read_text().strip()
@@ -96,7 +97,7 @@ def stop_server(server: Server) -> None:
             server.process.stdout.close()
 
 
-def _environment(settings: dict[str, str]) -> dict[str, str]:
+def environment(settings: dict[str, str]) -> dict[str, str]:
     """Ours, without what would turn the server elsewhere."""
     kept = {
         name: value

@@ -1,18 +1,11 @@
 """What a server tells about itself: its figures for Prometheus, and its health."""
 
-import json
-
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from samples import a_tool
+from commands import submit
 from serving import running_server
-from treadle.model.bindings import Value
-from treadle.model.records import Code, Pipeline, Step, Submission
-from treadle.model.wire import to_wire
-
-RUN = a_tool("run", code=Code(kind="snapshot", digest="", entry="subprocess:run"))
 
 
 @pytest.fixture(scope="module")
@@ -25,15 +18,6 @@ def server(tmp_path_factory):
 def http(server):
     with httpx.Client(base_url=server.url, headers=server.headers, timeout=60) as http:
         yield http
-
-
-def submit(http, *command):
-    """A run of one command; its id."""
-    step = Step(name="command", tool_id=RUN.id, arguments={"args": Value(list(command))})
-    pipeline = Pipeline(name="commands", version="1", tools=(RUN,), steps=(step,))
-    answer = http.post("/api/v1/runs", content=json.dumps(to_wire(Submission(pipeline=pipeline))))
-    assert answer.status_code == 201, answer.text
-    return answer.json()["id"]
 
 
 def figures(http):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from treadle.errors import Conflict, Unavailable
 from treadle.server.ownership import Card, read_card
 from treadle.server.settings import Settings
+from treadle.server.signals import ASKING_AT_ONCE
 
 _CREDENTIALS = struct.Struct("iII")  # pid, user, group: socket(7), SO_PEERCRED
 
@@ -54,8 +55,7 @@ def _end(pid: int, now: bool, on_wait: Callable[[], None]) -> None:
     except ProcessLookupError:
         return  # it was faster
     try:
-        for _ in range(2 if now else 1):
-            signal.pidfd_send_signal(process, signal.SIGTERM)
+        signal.pidfd_send_signal(process, ASKING_AT_ONCE if now else signal.SIGTERM)
         on_wait()
         select.select([process], [], [])
     except ProcessLookupError:

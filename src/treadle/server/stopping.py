@@ -1,38 +1,11 @@
-"""How a server ends: signals, and the grace in which running jobs may finish."""
+"""How a server ends: the grace in which running jobs may finish."""
 
-import asyncio
-import os
-import signal
 from collections.abc import Callable
 
 import anyio
 
 from treadle.server.build import OpenHouse
-
-ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-AT_ONCE_CODE = 130  #: exit code of a server that was made to leave by a third signal
-
-
-class Asked:
-    """What signals ask for: `to_stop` after the first, `at_once` after the second.
-
-    The third ends the process where it stands, which loses nothing that was acknowledged.
-    """
-
-    def __init__(self) -> None:
-        self.to_stop, self.at_once = asyncio.Event(), asyncio.Event()
-
-    def listen(self) -> None:
-        """From now on, signals count. Those ignored from outside (nohup) stay ignored."""
-        loop = asyncio.get_running_loop()
-        for number in ASKING:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                loop.add_signal_handler(number, self.ask)
-
-    def ask(self) -> None:
-        if self.at_once.is_set():
-            os._exit(AT_ONCE_CODE)
-        (self.at_once if self.to_stop.is_set() else self.to_stop).set()
+from treadle.server.signals import Asked
 
 
 async def wind_down(
@@ -45,7 +18,7 @@ async def wind_down(
     house.life.stop(grace_seconds)
     house.scheduler.stop_leasing()
     busy = house.scheduler.busy_slots
-    if busy and grace_seconds > 0:
+    if busy and grace_seconds > 0 and not asked.at_once.is_set():
         what = "a job that runs" if busy == 1 else f"{busy} jobs that run"
         tell(f"stopping: waiting up to {grace_seconds:g}s for {what}; again to stop at once")
         await _first_of(_idle(house), asked.at_once.wait(), anyio.sleep(grace_seconds))

@@ -17,7 +17,8 @@ from treadle.server.notify import Notifier
 from treadle.server.owner_token import FILE as TOKEN_FILE
 from treadle.server.ownership import OwnerLock, prepare_data_dir
 from treadle.server.settings import Settings
-from treadle.server.stopping import Asked, wind_down
+from treadle.server.signals import Asked
+from treadle.server.stopping import wind_down
 
 log = logging.getLogger("treadle.server")
 
