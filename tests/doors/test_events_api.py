@@ -143,6 +143,20 @@ def test_one_stream_can_carry_all_that_the_jobs_of_a_run_print(client, http):
     assert len(printed) == 3
 
 
+def test_of_much_that_is_printed_at_once_the_end_is_told_and_where_it_is(client, http):
+    run = client.submit(flows.chattering, lines=20_000)
+    with listening(http, f"/runs/{run.id}/events", output=True) as told:
+        pieces = [each.event for each in told if each.kind == "job.output"]
+    logs = {e["job_id"]: http.get(f"/jobs/{e['job_id']}/log").content for e in pieces}
+    assert len(logs) == 3
+    for event in pieces:
+        data, log = event["data"], logs[event["job_id"]]
+        assert 0 < data["size"] - data["offset"] <= 64 * 1024
+        assert log[data["offset"] : data["size"]].decode() == data["text"]
+    last = {event["job_id"]: event["data"]["size"] for event in pieces}
+    assert last == {job_id: len(log) for job_id, log in logs.items()}
+
+
 def test_who_comes_late_is_told_how_far_the_jobs_under_way_have_come(client, http, pipe):
     run = client.submit(flows.halfway, gate=str(pipe))
     with listening(http, f"/runs/{run.id}/events") as events:
