@@ -61,11 +61,21 @@ def test_every_command_and_option_of_the_command_line_is_known(shell):
 
     known = made_anew()
     commands = get_command(app).commands
+    for name, group in list(commands.items()):
+        inside = getattr(group, "commands", {})
+        commands |= {f"{name} {each}": command for each, command in inside.items()}
     assert set(known) == {"", *commands}
     for name, command in commands.items():
         options = {o for each in known[name]["options"] for o in each["names"]}
         for each in command.params:
             assert each.param_type_name == "argument" or set(each.opts) <= options
+
+
+def test_commands_of_a_group_of_commands_are_offered_behind_it(shell):
+    assert "token" in bash(shell, "to")
+    assert bash(shell, "token", "cr") == ["create"]
+    assert bash(shell, "token", "create", "ada", "--sco") == ["--scope"]
+    assert bash(shell, "ps", "--sort", "-e") == ["-ended"]
 
 
 def test_run_ids_are_offered_newest_first_with_what_they_are(shell, runs):
