@@ -118,6 +118,7 @@ async def open_house(
         doors = [Door(socket=socket.socket, trusted=True), *([door] if door else [])]
         await stack.enter_async_context(serving(app, doors, house.traffic))
         house.life.start()
+        stack.callback(house.life.stop, 0.0)
         write_card(data_dir, socket.path, clock.now(), url=house.life.url)
         yield OpenHouse(scheduler=scheduler, app=app, socket=socket, life=house.life)
 

@@ -12,7 +12,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Literal
@@ -96,14 +96,15 @@ class Sparing(logging.Filter):
     """Lets through so many records a second, and warnings; the next one says how many it did
     not."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
+        self._clock = clock
         self._most, self._second, self._seen = most, 0, 0
 
     def filter(self, record: logging.LogRecord) -> bool:
         if record.levelno >= logging.WARNING:
             return True
-        second = int(time.monotonic())
+        second = int(self._clock())
         if second != self._second:
             record.left_out = max(0, self._seen - self._most)
             self._second, self._seen = second, 0

@@ -92,6 +92,7 @@ class Gate:
                 receive = await _keyed(exchange, principal, receive)
             await _handled(operation, scope, receive, exchange.send)
         if not exchange.started:  # it was cut off
+            house.life.check_takes_work()
             raise Unauthorized("The token does not hold any more.", hint=HINT)
 
 

@@ -22,6 +22,7 @@ class Life:
         self.phase, self.started_at = "ready", self.clock.now()
 
     def stop(self, grace_seconds: float) -> None:
+        """Take nothing new any more; the rest ends within this time."""
         self.phase, self.stop_by = "stopping", self.clock.monotonic() + grace_seconds
 
     @property
