@@ -23,8 +23,9 @@ def accept_run(
     books.add_secrets(final.run.id, sealed)
     books.add_jobs(final.jobs, final.edges)
     settlement.added += len(final.jobs)
-    if not final.jobs:
-        settlement.finish(final.run)
+    if final.jobs:
+        return final.run
+    settlement.finish(final.run)
     return books.run(final.run.id)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 from treadle.errors import NotFound, StaleMove
 from treadle.interfaces import Capacity
 from treadle.model.bindings import Arguments, Stored, leaves
-from treadle.model.groups import GROUP
 from treadle.model.orders import Report
 from treadle.model.records import (
     Attempt,
@@ -76,6 +75,8 @@ class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue, Bulk):
 
     def add_tools(self, tools: Iterable[Tool], at: datetime) -> None:
         for tool in tools:
+            if tool.id in self._tools:  # it was read, so it is there
+                continue
             QUERIES.add_tool(
                 self._db,
                 id=tool.id,
@@ -145,14 +146,6 @@ class SqliteBooks(Upkeep, Access, Queue, Lists, Catalogue, Bulk):
         if row is None:
             raise NotFound(f"There is no run {run_id}.", hint="`treadle ps` lists the runs.")
         return rows.run(row, dict(tuple(r) for r in QUERIES.labels_of(self._db, run_id=run_id)))
-
-    def active_in_group(self, name: str) -> list[Job]:
-        found = QUERIES.active_in_group(self._db, key=GROUP, value=name)
-        return [self._job(row) for row in found]
-
-    def began_in_group(self, name: str) -> dict[str, datetime]:
-        found = QUERIES.began_in_group(self._db, key=GROUP, value=name)
-        return {r["run_id"]: at for r in found if (at := rows.moment(r["began"])) is not None}
 
     def unfinished_runs(self) -> list[Run]:
         return self._with_labels(list(QUERIES.unfinished_runs(self._db)))
