@@ -294,12 +294,12 @@ class Books(Protocol):
         """A page of the groups of runs, newest first. before: a group's `newest`."""
         ...
 
-    def active_in_group(self, name: str) -> list[Job]:
-        """Jobs under way of the group's runs."""
+    def active_in_group(self, name: str, *, first: str, last: str) -> list[Job]:
+        """Jobs under way of the group's runs between two of them."""
         ...
 
-    def began_in_group(self, name: str) -> dict[str, datetime]:
-        """When the first step of each run started, by run id."""
+    def began_in_group(self, name: str, *, first: str, last: str) -> dict[str, datetime]:
+        """When the first step of each run between two of them started, by run id."""
         ...
 
     def unfinished_runs(self) -> list[Run]: ...

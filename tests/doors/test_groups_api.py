@@ -1,8 +1,13 @@
 """Groups of runs over HTTP, and a run's last metrics."""
 
 import os
+from urllib.parse import quote
+
+import pytest
 
 import flows
+from samples import a_submission
+from treadle.model.wire import to_wire
 
 
 def submitted(client, pipeline, group, **parameters):
@@ -27,12 +32,12 @@ def test_a_group_tells_its_runs_and_what_is_under_way(client, http, tmp_path):
     # Given a run that holds at a gate, and one that has ended
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    ended = submitted(client, flows.sums, "a/b").wait()
-    held = submitted(client, flows.holding, "a/b", gate=str(gate))
+    ended = submitted(client, flows.sums, "held").wait()
+    held = submitted(client, flows.holding, "held", gate=str(gate))
     next(iter(held.logs("hold", follow=True)))
 
-    # When the group is asked for, by a name that has to be quoted in a path
-    told = http.get("/groups/a%2Fb").json()
+    # When the group is asked for
+    told = http.get("/groups/held").json()
 
     # Then runs come oldest first, with the job under way and when each began
     assert [run["id"] for run in told["runs"]] == [ended.id, held.id]
@@ -55,3 +60,25 @@ def test_the_last_metrics_are_one_for_each_name(client, http):
     last = http.get(f"/runs/{run.id}/metrics", params={"last": "true"}).json()["metrics"]
     assert [(m["name"], m["value"]) for m in every] == [("loss", 0.5), ("loss", "inf")]
     assert [(m["name"], m["value"]) for m in last] == [("loss", "inf")]
+
+
+@pytest.mark.parametrize("name", ["a/b", "größe 1", "a+b&c=d?e#f%2F", "/", "x" * 3000])
+def test_a_group_may_have_any_name(http, name):
+    run = http.post("/runs", json=to_wire(a_submission({"a": []}, labels={"group": name}))).json()
+    told = http.get(f"/groups/{quote(name, safe='')}").json()
+    assert [each["id"] for each in told["runs"]] == [run["id"]]
+    listed = http.get("/runs", params={"group": name}).json()["runs"]
+    assert [each["id"] for each in listed] == [run["id"]]
+
+
+def test_the_runs_of_a_group_come_in_pages_with_their_jobs(http):
+    submission = to_wire(a_submission({"a": []}, labels={"group": "paged"}))
+    ids = [http.post("/runs", json=submission).json()["id"] for _ in range(3)]
+    for run_id in ids:
+        http.get(f"/runs/{run_id}", params={"wait": 30})
+    first = http.get("/groups/paged", params={"limit": 2}).json()
+    second = http.get("/groups/paged", params={"limit": 2, "before": first["next"]}).json()
+    assert [run["id"] for run in first["runs"] + second["runs"]] == ids
+    assert (set(first["began"]), set(second["began"])) == (set(ids[:2]), set(ids[2:]))
+    assert second["next"] is None
+    assert http.get("/groups/first", params={"before": first["next"]}).status_code == 400

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -34,6 +34,7 @@ class RunDetail:
     jobs: tuple[Job, ...]
     edges: tuple[tuple[str, str], ...]
     arguments: Mapping[str, Arguments]  #: by job id; empty unless asked for
+    kinds: Mapping[str, str] = field(default_factory=dict)  #: by tool id: function, script, ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +120,27 @@ class Api:
             attempts=tuple(_read(Attempt, each) for each in attempts),
         )
 
+    async def abort_job(self, job_id: str, grace_seconds: float | None = None) -> None:
+        """Of a call; a job of a run ends with its run."""
+        body = {} if grace_seconds is None else {"grace_seconds": grace_seconds}
+        await self.wire.post(f"/jobs/{job_id}/abort", body)
+
+    async def jobs(self, **query: Any) -> tuple[list[Job], str | None]:
+        """A page of the calls, or of the jobs of a `run`, and the cursor of the next."""
+        wire = await self.wire.get("/jobs", **query)
+        return [_read(Job, each) for each in wire["jobs"]], wire["next"]
+
+    async def job_report(self, job_id: str) -> dict[str, Any]:
+        """The whole outcome of a job."""
+        found: dict[str, Any] = await self.wire.get(f"/jobs/{job_id}/report")
+        return found
+
+    async def search_log(self, job_id: str, text: str, **query: Any) -> dict[str, Any]:
+        """A page of the lines of its log that have the text: `lines`, and `next`."""
+        path = f"/jobs/{job_id}/log/search"
+        found: dict[str, Any] = await self.wire.get(path, text=text, **query)
+        return found
+
     async def job_ended(self, job_id: str) -> JobDetail:
         """Wait for the job's end."""
         while (found := await self.job(job_id, LONG_POLL_SECONDS)).job.state not in JOB_ENDS:
@@ -181,6 +203,7 @@ class Api:
     async def run_detail(self, run_id: str, *, arguments: bool = False) -> RunDetail:
         wire = await self.wire.get(f"/runs/{run_id}", arguments=arguments or None)
         jobs, edges, given = wire.pop("jobs"), wire.pop("edges"), wire.pop("arguments", {})
+        tools = wire.pop("tools", {})
         return RunDetail(
             run=_run(wire),
             jobs=tuple(_read(Job, job) for job in jobs),
@@ -189,6 +212,7 @@ class Api:
                 job_id: {name: bindings.from_wire(b) for name, b in each.items()}
                 for job_id, each in given.items()
             },
+            kinds={key: tool["kind"] for key, tool in tools.items()},
         )
 
     async def abort(self, run_id: str, grace_seconds: float | None = None) -> Run:
@@ -207,12 +231,16 @@ class Api:
         return [_read(Group, each) for each in wire["groups"]], wire["next"]
 
     async def group(self, name: str) -> GroupDetail:
-        wire = await self.wire.get(f"/groups/{quote(name, safe='')}")
-        return GroupDetail(
-            runs=tuple(_run(each) for each in wire["runs"]),
-            active=tuple(_read(Job, each) for each in wire["active"]),
-            began={key: datetime.fromisoformat(at) for key, at in wire["began"].items()},
-        )
+        """All its runs."""
+        runs, active, began = list[Run](), list[Job](), dict[str, datetime]()
+        before: str | None = None
+        while True:
+            wire = await self.wire.get(f"/groups/{quote(name, safe='')}", before=before)
+            runs += [_run(each) for each in wire["runs"]]
+            active += [_read(Job, each) for each in wire["active"]]
+            began |= {key: datetime.fromisoformat(at) for key, at in wire["began"].items()}
+            if (before := wire["next"]) is None:
+                return GroupDetail(runs=tuple(runs), active=tuple(active), began=began)
 
     async def metrics(self, run_id: str, *, last: bool = False) -> list[Metric]:
         """All that was logged, in order; or the last values, in the order of the steps."""
@@ -220,16 +248,20 @@ class Api:
         return [_read(Metric, each | {"value": float(each["value"])}) for each in wire["metrics"]]
 
     async def events(
-        self, run_id: str, *, after: int = 0, follow: bool = True
+        self, run_id: str, *, after: int = 0, follow: bool = True, output: bool = False
     ) -> AsyncIterator[list[Event]]:
-        """A run's diary in batches, from a number on; to the run's end when following."""
+        """A run's diary in batches, from a number on; to the run's end when following.
+
+        output: with what is printed, as `text` of `job.output`.
+        """
         ended = not follow or self.wire.link.read_only
 
         async def is_over() -> bool:
             return ended or (await self.run(run_id)).state in RUN_ENDS
 
         path = f"/runs/{run_id}/events"
-        async for batch in story(self.wire, path, str(after), is_over, follow=follow):
+        query = {"follow": follow, "output": output or None}
+        async for batch in story(self.wire, path, str(after), is_over, **query):
             events = [_read(Event, told.document) for told in batch]
             ended = ended or any(_is_end(event) for event in events)
             yield events
@@ -254,6 +286,18 @@ class Api:
         """A page of the tools, and the cursor of the next."""
         wire = await self.wire.get("/tools", **query)
         return wire["tools"], wire["next"]
+
+    async def tool_versions(
+        self, name: str, **query: Any
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the versions of a tool, newest first, and the cursor of the next."""
+        wire = await self.wire.get(f"/tools/{quote(name, safe='')}", **query)
+        return wire["versions"], wire["next"]
+
+    async def tool(self, name: str, version: str) -> Tool:
+        """The definition of a version."""
+        path = f"/tools/{quote(name, safe='')}/versions/{quote(version, safe='')}"
+        return _read(Tool, await self.wire.get(path))
 
     async def pipelines(self, **query: Any) -> tuple[list[dict[str, Any]], str | None]:
         """A page of the pipelines, and the cursor of the next."""

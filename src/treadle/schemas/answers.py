@@ -105,11 +105,15 @@ class GroupsPage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupDetails:
-    """Runs, oldest first; their jobs under way; when each run's first step started, by run id."""
+    """Runs, oldest first; their jobs under way; when each run's first step started, by run id.
+
+    next: as `before` for the following page; null at the end.
+    """
 
     runs: tuple[Run, ...]
     active: tuple[Job, ...]
     began: Mapping[str, datetime]
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

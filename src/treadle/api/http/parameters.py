@@ -14,6 +14,13 @@ BEFORE = Query(name="before", text="The `next` of the page before.")
 LIMIT = Query(
     name="limit", text="Entries in one answer.", kind="whole", default=PAGE, most=LARGEST_PAGE
 )
+LARGE_LIMIT = Query(
+    name="limit",
+    text="Entries in one answer.",
+    kind="whole",
+    default=LARGEST_PAGE,
+    most=LARGEST_PAGE,
+)
 ATTEMPT = Query(
     name="attempt", text="Which attempt; default the last.", kind="whole", most=1_000_000_000
 )

@@ -23,7 +23,7 @@ from treadle.api.http import (
 from treadle.api.http.job_routes import JOB_ROUTES
 from treadle.api.http.openapi import EVENTS
 from treadle.api.http.operations import PREFIX, Operation, Query
-from treadle.api.http.parameters import ARGUMENTS, ATTEMPT, BEFORE, LIMIT, TAIL, WAIT
+from treadle.api.http.parameters import ARGUMENTS, ATTEMPT, BEFORE, LARGE_LIMIT, LIMIT, TAIL, WAIT
 from treadle.model.records import Job, Run, Submission
 from treadle.schemas import answers, bodies
 from treadle.schemas import definitions as shapes
@@ -445,6 +445,7 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         tag="groups",
         answer=answers.GroupDetails,
+        query=(BEFORE, LARGE_LIMIT),
     ),
     # who may ask, and who did
     Operation(

@@ -88,27 +88,35 @@ def _defined(step: Step, tool: Tool) -> Node:
 
 
 def of_jobs(
-    jobs: Sequence[Job], edges: Iterable[tuple[str, str]], *, title: str, subtitle: str = ""
+    jobs: Sequence[Job],
+    edges: Iterable[tuple[str, str]],
+    *,
+    title: str,
+    subtitle: str = "",
+    kinds: Mapping[str, str] | None = None,
 ) -> Picture:
-    """The jobs of a run, with their states; edges: (parent job, child job)."""
+    """The jobs of a run, with their states; edges: (parent job, child job); kinds: by tool id."""
     steps = {job.id: job.step for job in jobs}
     parents: dict[str, list[str]] = {job.id: [] for job in jobs}
     for parent, child in edges:
         parents[child].append(steps[parent])
-    nodes = tuple(_met(job, parents[job.id]) for job in jobs)
+    known = kinds or {}
+    nodes = tuple(_met(job, parents[job.id], known.get(job.tool_id, "")) for job in jobs)
     return Picture(title=title, subtitle=subtitle, nodes=nodes)
 
 
-def _met(job: Job, parents: list[str]) -> Node:
+def _met(job: Job, parents: list[str], kind: str) -> Node:
     tool = job.tool_id.partition("@")[0]
     took = spoken(job.started_at, job.ended_at)
-    facts = [f"{job.state}{f' in {took}' if took else ''}", tool, *asks(job.execution)]
+    named = f"{kind} {tool}".lstrip()
+    facts = [f"{job.state}{f' in {took}' if took else ''}", named, *asks(job.execution)]
     facts += [f"attempt {job.attempt}"] if job.attempt > 1 else []
     facts += [job.failure.message] if job.failure else []
     return Node(
         key=job.step,
         label=job.step,
         parents=tuple(sorted(parents)),
+        kind=kind,
         tool=tool,
         caption=f"{job.state} {took}".rstrip(),
         about=tuple(facts),

@@ -3,9 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Callable, Collection
+from datetime import datetime
 
 from treadle.interfaces import RunFilter
-from treadle.model.groups import Group
+from treadle.model.groups import GROUP, Group
 from treadle.model.records import Job, Metric, Run
 from treadle.storage.ledger import listing, rows
 from treadle.storage.ledger.upkeep import LAST, QUERIES
@@ -35,6 +36,14 @@ class Lists:
     def groups(self, *, before: str | None = None, limit: int = 50) -> list[Group]:
         found = QUERIES.groups(self._db, before=before or LAST, limit=limit)
         return rows.groups(found)
+
+    def active_in_group(self, name: str, *, first: str, last: str) -> list[Job]:
+        found = QUERIES.active_in_group(self._db, key=GROUP, value=name, first=first, last=last)
+        return [self._job(row) for row in list(found)]
+
+    def began_in_group(self, name: str, *, first: str, last: str) -> dict[str, datetime]:
+        found = QUERIES.began_in_group(self._db, key=GROUP, value=name, first=first, last=last)
+        return {r["run_id"]: at for r in found if (at := rows.moment(r["began"])) is not None}
 
     def calls(
         self, *, states: Collection[str], user: str | None, before: str | None, limit: int

@@ -124,19 +124,21 @@ SELECT jobs.* FROM runs JOIN jobs ON jobs.run_id = runs.id
 UNION ALL SELECT * FROM jobs WHERE run_id IS NULL AND ended_at IS NULL AND owner NOT NULL;
 
 -- name: active_in_group
--- Jobs under way of the runs with a label.
+-- Jobs under way of the runs with a label, of some runs that follow each other.
 SELECT jobs.* FROM run_labels
   JOIN runs ON runs.id = run_labels.run_id
   JOIN jobs ON jobs.run_id = runs.id
  WHERE run_labels.key = :key AND run_labels.value = :value
+   AND run_labels.run_id BETWEEN :first AND :last
    AND runs.state IN ('running', 'aborting') AND jobs.owner NOT NULL
  ORDER BY run_labels.run_id, jobs.position;
 
 -- name: began_in_group
--- When the first step of each run with a label started.
+-- When the first step of each run with a label started, of some runs that follow each other.
 SELECT jobs.run_id, min(jobs.started_at) AS began FROM run_labels
   JOIN jobs ON jobs.run_id = run_labels.run_id
  WHERE run_labels.key = :key AND run_labels.value = :value
+   AND run_labels.run_id BETWEEN :first AND :last
  GROUP BY run_labels.run_id;
 
 -- name: jobs_backing_off
