@@ -58,6 +58,6 @@ def _line(event: Event) -> str:
         str(told.get("step", "")),
         event.kind,
         f"attempt {told['attempt']}" if told.get("attempt", 1) > 1 else "",
-        str(told.get("reason") or ""),
+        str(told.get("reason") or "") if event.kind != "job.leased" else "",  # it waits no more
     )
     return "  ".join(filter(None, parts))
