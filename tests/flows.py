@@ -1,5 +1,6 @@
 """Pipelines that tests of the doors and of the client run."""
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -67,6 +68,20 @@ def blob(size: int) -> bytes:
 
 
 @tool
+def print_in_parts(gate: str, parts: int) -> None:
+    """Print a part each time somebody writes to the named pipe."""
+    for part in range(parts):
+        Path(gate).read_bytes()
+        print(f"part {part} {'x' * 1000}", flush=True)
+
+
+@tool
+def make_noise(size: int) -> bytes:
+    """Bytes of which no part is like another, the same each time."""
+    return hashlib.shake_128(b"seed").digest(size)
+
+
+@tool
 def write_file(text: str) -> Path:
     path = treadle.scratch_dir() / "made.txt"
     path.write_text(text)
@@ -129,6 +144,16 @@ def halfway(gate: str):
 @pipeline
 def large(size: int = 300_000):
     return blob(size)
+
+
+@pipeline
+def printing(gate: str, parts: int):
+    print_in_parts(gate, parts)
+
+
+@pipeline
+def noise(size: int):
+    return make_noise(size)
 
 
 @pipeline

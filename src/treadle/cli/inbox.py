@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from treadle.cli.door import Door, Snapshot
-from treadle.cli.lines import Lines
 from treadle.cli.reading import Finished, Notice, Reading
 from treadle.cli.signals import Request
+from treadle.client.lines import Lines
 from treadle.model.records import Event, Metric, Run
 
 LOG_CHUNK_BYTES = 256 * 1024  #: read at a time; when more has piled up, its end is shown

@@ -6,7 +6,8 @@ call of its door, and whether that blocks or is to be awaited is the door's busi
 
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 from treadle.client.link import Link, awaiting, blocking
 from treadle.client.pulled import awaited, pulled
@@ -16,6 +17,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 U = TypeVar("U")
+V = TypeVar("V", contravariant=True)
+
+
+class View(AbstractContextManager[Any], Protocol[V]):
+    """Shows items while it is entered. tick_seconds: after so long without one it takes None."""
+
+    tick_seconds: float
+
+    def take(self, item: V | None) -> None: ...
 
 
 class Door:
@@ -49,16 +59,12 @@ class Door:
         """Items of fn(api), as they come."""
         return pulled(self.link.portal, lambda: fn(self.api))
 
-    def each(
-        self,
-        fn: Callable[["Api"], AsyncIterator[T]],
-        do: Callable[[T], None],
-        then: Callable[[], U],
-    ) -> U:
-        """Do something with each item of fn(api) here, where the caller is; then give a value."""
-        for item in self.pull(fn):
-            do(item)
-        return then()
+    def show(self, fn: Callable[["Api"], AsyncIterator[T]], view: "View[T]", then: U) -> U:
+        """Show items of fn(api) here, where the caller is, and give a value when they end."""
+        with view:
+            for item in pulled(self.link.portal, lambda: fn(self.api), view.tick_seconds):
+                view.take(item)
+        return then
 
     def close(self) -> Any:
         self.link.close()
@@ -85,15 +91,13 @@ class AwaitingDoor(Door):
     def pull(self, fn: Callable[["Api"], AsyncIterator[T]]) -> Any:
         return awaited(self.link.portal, lambda: fn(self.api))
 
-    async def each(  # type: ignore[override]
-        self,
-        fn: Callable[["Api"], AsyncIterator[T]],
-        do: Callable[[T], None],
-        then: Callable[[], Any],
+    async def show(  # type: ignore[override]
+        self, fn: Callable[["Api"], AsyncIterator[T]], view: "View[T]", then: Any
     ) -> Any:
-        async for item in self.pull(fn):
-            do(item)
-        return then()
+        with view:
+            async for item in awaited(self.link.portal, lambda: fn(self.api), view.tick_seconds):
+                view.take(item)
+        return then
 
     async def close(self) -> None:
         await in_thread(self.link.close)

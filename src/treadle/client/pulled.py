@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from treadle.client.link import awaiting, begun, blocking
 
@@ -14,12 +14,20 @@ BUFFER = 64  #: items that may wait; then the sender waits
 
 
 class Flow(Generic[T]):
-    """Items of source(), which runs in a task of the portal's loop until this is closed."""
+    """Items of source(), which runs in a task of the portal's loop until this is closed.
 
-    def __init__(self, portal: "BlockingPortal", source: Callable[[], AsyncIterator[T]]) -> None:
+    tick_seconds: after so long without an item, one that is None; the items are none then.
+    """
+
+    def __init__(
+        self,
+        portal: "BlockingPortal",
+        source: Callable[[], AsyncIterator[T]],
+        tick_seconds: float | None = None,
+    ) -> None:
         import anyio  # noqa: PLC0415 - `import treadle` inside a step comes past here
 
-        self._source = source
+        self._source, self._tick_seconds = source, tick_seconds
         self._send, self._receive = anyio.create_memory_object_stream[T](BUFFER)
         self.filling = begun(portal, self._fill).future
 
@@ -32,12 +40,16 @@ class Flow(Generic[T]):
         """What has come since, at least one; nothing at the end: then `filling` says why."""
         import anyio  # noqa: PLC0415 - as above
 
-        try:
-            found = [await self._receive.receive()]
-            while self._receive.statistics().current_buffer_used:
-                found.append(self._receive.receive_nowait())
-        except anyio.EndOfStream:
-            return []
+        found: list[Any] = []
+        with anyio.move_on_after(self._tick_seconds) as waiting:
+            try:
+                found.append(await self._receive.receive())
+                while self._receive.statistics().current_buffer_used:
+                    found.append(self._receive.receive_nowait())
+            except anyio.EndOfStream:
+                return []
+        if waiting.cancelled_caught:
+            found.append(None)
         return found
 
     def close(self) -> None:
@@ -46,9 +58,13 @@ class Flow(Generic[T]):
         self._send.close()
 
 
-def pulled(portal: "BlockingPortal", source: Callable[[], AsyncIterator[T]]) -> Iterator[T]:
+def pulled(
+    portal: "BlockingPortal",
+    source: Callable[[], AsyncIterator[T]],
+    tick_seconds: float | None = None,
+) -> Iterator[T]:
     """For a plain thread."""
-    flow = Flow(portal, source)
+    flow = Flow(portal, source, tick_seconds)
     try:
         while found := blocking(portal, flow.next):
             yield from found
@@ -58,10 +74,12 @@ def pulled(portal: "BlockingPortal", source: Callable[[], AsyncIterator[T]]) -> 
 
 
 async def awaited(
-    portal: "BlockingPortal", source: Callable[[], AsyncIterator[T]]
+    portal: "BlockingPortal",
+    source: Callable[[], AsyncIterator[T]],
+    tick_seconds: float | None = None,
 ) -> AsyncIterator[T]:
     """For another loop."""
-    flow = Flow(portal, source)
+    flow = Flow(portal, source, tick_seconds)
     try:
         while found := await awaiting(portal, flow.next):
             for item in found:

@@ -158,8 +158,10 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _reason(error: BaseException) -> str:
     """In the words of the system, where it has any."""
-    refused = [each for each in _causes(error) if isinstance(each, OSError) and each.strerror]
-    return str(refused[-1].strerror if refused else error or type(error).__name__).rstrip(".")
+    for each in _causes(error):
+        if isinstance(each, OSError) and each.errno:
+            return os.strerror(each.errno) if each.errno > 0 else str(each.strerror)
+    return str(error).rstrip(".") or type(error).__name__
 
 
 def _socket_options() -> Iterator[tuple[int, int, int]]:

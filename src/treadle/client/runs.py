@@ -3,10 +3,13 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from treadle.client.display import run_table
+from treadle.client.board import Board
+from treadle.client.display import snapshot
 from treadle.client.door import Door
+from treadle.client.following import Printed, followed
 from treadle.client.steps import StepHandle
 from treadle.client.values import composed, decoded, no_result
+from treadle.client.views import view_of
 from treadle.errors import Conflict, NotFound, TreadleError
 from treadle.model.bindings import Binding, Output, Stored, leaves
 from treadle.model.graph import nearest
@@ -15,7 +18,8 @@ from treadle.model.records import Run as RunRecord
 from treadle.model.states import JOB_ENDS, RUN_ENDS, RunState
 
 if TYPE_CHECKING:
-    from treadle.client.api import Api
+    from treadle.client.api import Api, RunDetail
+    from treadle.client.following import Message
 
     Gathered = tuple[Binding | None, dict[Output | str, tuple[bytearray, str]]]
 
@@ -64,6 +68,21 @@ class Run:
             return await self._ended(api, timeout)
 
         return self._door(ask)
+
+    def follow(self) -> "Run":
+        """Show what happens and what the steps print, to the end; this run.
+
+        In a notebook as a live table, on a terminal with a line that tells how far it is, else as
+        lines. An interrupt ends the showing, not the run.
+        """
+
+        async def each(api: "Api") -> "AsyncIterator[Message]":
+            async for message in followed(api, self.id):
+                if not isinstance(message, Event | Printed):
+                    self._learn(message)
+                yield message
+
+        return self._door.show(each, view_of(), self)
 
     def abort(self, *, grace_seconds: float | None = None) -> None:
         """Ask for the end: SIGTERM to what runs, SIGKILL after the grace."""
@@ -189,10 +208,12 @@ class Run:
 
     async def _all_jobs(self, api: "Api") -> list[Job]:
         if not self._jobs or self.record.state not in RUN_ENDS:
-            detail = await api.run_detail(self.id)
-            self.record = detail.run
-            self._jobs = {job.step: job for job in detail.jobs}
+            self._learn(await api.run_detail(self.id))
         return list(self._jobs.values())
+
+    def _learn(self, detail: "RunDetail") -> None:
+        self.record = detail.run
+        self._jobs = {job.step: job for job in detail.jobs}
 
     async def _handles(self, api: "Api") -> list[StepHandle]:
         return [StepHandle(self._door, job) for job in await self._all_jobs(api)]
@@ -229,8 +250,10 @@ class Run:
         return f"<run {self.id} of {self.record.pipeline!r}: {self.record.state}>"
 
     def _repr_html_(self) -> str:
-        jobs = self.jobs if self._door.blocks else list(self._jobs.values())
-        return run_table(self.record, jobs)
+        """As it is now; where the caller would have to await, as far as it is known."""
+        if self._door.blocks:
+            self._door(self._all_jobs)
+        return snapshot(Board(self.record, self._jobs.values(), ()))
 
 
 async def _bytes_of(api: "Api", stored: Stored) -> bytearray:
