@@ -5,6 +5,7 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -127,8 +128,17 @@ def test_followers_that_leave_give_their_seats_back(server, owner, joined, pipe)
     run.wait()
 
 
-def test_a_follower_is_told_where_the_server_was_when_it_is_started_anew(tmp_path):
-    """Lines are neither missed nor doubled by who goes on from the last id it had."""
+def test_a_server_may_open_more_files_than_it_was_started_with(server):
+    soft, hard = _open_files(Path(f"/proc/{server.process.pid}/limits").read_text())
+    assert soft == hard or soft >= 65536
+
+
+def _open_files(limits):
+    (line,) = [each for each in limits.splitlines() if each.startswith("Max open files")]
+    return [int(each) if each.isdecimal() else 2**62 for each in line.split()[3:5]]
+
+
+def test_who_goes_on_after_the_server_died_misses_and_doubles_nothing(tmp_path):
     data_dir, pipe = tmp_path / "state", tmp_path / "gate"
     os.mkfifo(pipe)
     server = start_server(data_dir, "--slots", "1")

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from treadle.server.settings import Settings
 from treadle.server.signals import Asked
 from treadle.server.stopping import wind_down
 
+MOST_OPEN_FILES = 65536  #: each connection is one, and thousands may follow runs
 log = logging.getLogger("treadle.server")
 
 
@@ -39,6 +41,7 @@ def serve(settings: Settings, *, on_ready: Callable[[Address], None]) -> None:
 
     Raises OwnedElsewhere, Unavailable, InvalidRequest where it cannot begin.
     """
+    _allow_many_connections()
     prepare_data_dir(settings.data_dir)
     lock = OwnerLock(settings.data_dir)
     try:
@@ -58,6 +61,14 @@ def serve(settings: Settings, *, on_ready: Callable[[Address], None]) -> None:
             if isinstance(ours, InternalError):
                 log.critical("the server had to stop", exc_info=error)
             raise ours from error
+
+
+def _allow_many_connections() -> None:
+    """Raise the limit of open files, as far as this process may; it is often 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
