@@ -86,7 +86,7 @@ def test_a_job_tells_its_tool_and_what_it_was_given(http):
 
 
 def test_a_call_is_aborted_and_a_job_of_a_run_is_not(client, http, tmp_path):
-    job_id = call(http, "time:sleep", secs=600)
+    job_id = call(http, "subprocess:call", args=["sleep", "600"])
     told = http.post(f"/jobs/{job_id}/abort", json={"grace_seconds": 0})
     assert told.status_code == 200
     assert told.json()["state"] in ("aborting", "aborted")
