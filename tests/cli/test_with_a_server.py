@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from test_run import read_until
@@ -142,6 +143,26 @@ def test_what_is_known_of_a_run_is_shown(remote: Remote, done: str) -> None:
     assert "compare" in remote("show", done)
     assert "flowchart" in remote("show", done, "--mermaid")
     assert "Did you mean 'load'" in remote.all("logs", done, "laod", code=2).stderr
+
+
+def test_a_large_output_is_written_to_a_file_as_it_comes(remote: Remote, small_disk: Path) -> None:
+    (remote.folder / "big.py").write_text(
+        "from treadle import pipeline, tool\n"
+        "@tool\n"
+        "def text(size: int) -> str:\n"
+        "    return 'x' * size\n"
+        "@pipeline\n"
+        "def big(size: int = 3_000_000):\n"
+        "    return text(size)\n"
+    )
+    run_id = remote.json("run", "big.py", "-q")["run"]["id"]
+    file = remote.folder / "text.json"
+    assert remote("get", run_id, "text", "-o", str(file)) == f"{file}  3.0 MB  application/json\n"
+    assert json.loads(file.read_text()) == "x" * 3_000_000
+    # Where there is no room for it, that is said, and nothing is left of it
+    done = remote.all("get", run_id, "text", "-o", str(small_disk / "text.json"), code=3)
+    assert "No space left on device" in done.stderr
+    assert [each.name for each in small_disk.iterdir() if each.is_file()] == []
 
 
 def test_code_is_compared_with_what_it_is_now(remote: Remote, done: str) -> None:

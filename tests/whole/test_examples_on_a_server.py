@@ -135,3 +135,13 @@ def test_an_example_runs_on_a_server_as_it_does_without(
         pytest.skip("its Python cannot be built without a network")
 
     assert outcome(there, *PROJECTS[name]) == expected
+
+
+def test_the_example_that_is_a_script_asks_the_server_too(here: Place, there: Place) -> None:
+    pytest.importorskip("sklearn", reason="the example loads data with scikit-learn")
+    pytest.importorskip("pandas", reason="the example loads data with pandas")
+    expected = here.python(f"{SCRIPT}/script.py")
+
+    said = there.python(f"{SCRIPT}/script.py")
+
+    assert list(map(plain, said.splitlines())) == list(map(plain, expected.splitlines()))

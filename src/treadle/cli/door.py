@@ -253,14 +253,21 @@ class Door:
     def outputs(self, job_id: str) -> Mapping[str, Ref]:
         return self._ask(lambda api: api.job(job_id)).outputs
 
-    def output(self, job_id: str, name: str) -> tuple[Ref, bytes]:
+    def output(self, job_id: str, name: str) -> tuple[Ref, bytearray]:
         """A stored output as it stands. Raises NotFound, Conflict."""
-        outputs = self.outputs(job_id)
         data, codec, media_type = self._ask(lambda api: api.output(job_id, name))
-        ref = outputs.get(name) or Ref(
-            digest="", size_bytes=len(data), media_type=media_type, codec=codec
+        return self._ref(job_id, name, len(data), codec, media_type), data
+
+    def save_output(self, job_id: str, name: str, descriptor: int) -> Ref:
+        """Write a stored output to an open file as it comes. Raises as `output`, and OSError."""
+        told = self._ask(lambda api: api.save_output(job_id, name, descriptor))
+        return self._ref(job_id, name, *told)
+
+    def _ref(self, job_id: str, name: str, size_bytes: int, codec: str, media_type: str) -> Ref:
+        """As it is stored; an output that is made of others has no digest."""
+        return self.outputs(job_id).get(name) or Ref(
+            digest="", size_bytes=size_bytes, media_type=media_type, codec=codec
         )
-        return ref, bytes(data)
 
 
 def step_of(jobs: Sequence[Job], step: str) -> Job:

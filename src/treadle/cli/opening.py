@@ -37,9 +37,7 @@ def _to_server(url: str) -> "Client":
     try:
         return connect(url)
     except Unauthorized as error:
-        error.hint = (
-            f"`treadle login {url}` keeps a token for it, TREADLE_TOKEN gives one."
-        )
+        error.hint = f"`treadle login {url}` keeps a token for it, TREADLE_TOKEN gives one."
         raise
 
 

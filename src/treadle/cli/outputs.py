@@ -1,10 +1,11 @@
 """`treadle artifacts` and `get`: what the steps of a run made."""
 
+import contextlib
 import errno
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,18 +81,23 @@ def get(
         job, name = locate(told.jobs, output)
         if name == DEFAULT_OUTPUT and output == job.step:
             name = _only(door.outputs(job.id), output)
+        if file is not None and str(file) != "-":
+            with whole(file) as descriptor:
+                ref = door.save_output(job.id, name, descriptor)
+            _tell_saved(file, job, name, ref, as_json=as_json)
+            return
         ref, data = door.output(job.id, name)
-    described = _described(job, name, ref)
-    if file is not None and str(file) != "-":
-        write_whole(file, data)
-        if as_json:
-            printing.say_json(described | {"file": str(file)})
-        else:
-            printing.say(f"{file}  {printing.size(len(data))}  {ref.media_type}")
-    elif as_json:
-        printing.say_json(described | _value(ref, data))
+    if as_json:
+        printing.say_json(_described(job, name, ref) | _value(ref, data))
     else:
         _to_stdout(ref, data, output)
+
+
+def _tell_saved(file: Path, job: Job, name: str, ref: Ref, *, as_json: bool) -> None:
+    if as_json:
+        printing.say_json(_described(job, name, ref) | {"file": str(file)})
+    else:
+        printing.say(f"{file}  {printing.size(ref.size_bytes)}  {ref.media_type}")
 
 
 def locate(jobs: list[Job], asked: str) -> tuple[Job, str]:
@@ -122,25 +128,32 @@ def _only(made: Mapping[str, Ref], step: str) -> str:
     return next(iter(made))
 
 
-def write_whole(file: Path, data: bytes) -> None:
-    """Write the file so that it is never seen half."""
+@contextlib.contextmanager
+def whole(file: Path) -> Iterator[int]:
+    """A new file, open for writing, which takes the place of `file` at the end: never seen half.
+
+    Raises Unavailable, StorageFull.
+    """
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(data)
+        with temporary.open("wb") as opened:
+            yield opened.fileno()
         temporary.replace(file)
-    except OSError as error:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         kind = StorageFull if error.errno == errno.ENOSPC else Unavailable
         raise kind(f"Cannot write {file}: {error.strerror}.") from None
 
 
-def _value(ref: Ref, data: bytes) -> dict[str, Any]:
+def _value(ref: Ref, data: bytearray) -> dict[str, Any]:
     if ref.media_type != JSON:
         raise InvalidRequest(f"This output is {ref.media_type}, not JSON.", hint="Add -o FILE.")
     return {"value": json.loads(data)}
 
 
-def _to_stdout(ref: Ref, data: bytes, asked: str) -> None:
+def _to_stdout(ref: Ref, data: bytearray, asked: str) -> None:
     textual = ref.media_type == JSON or ref.media_type.startswith("text/")
     if sys.stdout.isatty() and not textual:
         raise InvalidRequest(

@@ -1,5 +1,6 @@
 """The API's routes as coroutines that give and take records."""
 
+import functools
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -9,7 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from treadle.client.download import download
+from treadle.client.download import FileRoom, download, download_into
 from treadle.client.link import Link
 from treadle.client.story import story
 from treadle.client.wire import Content, Wire
@@ -100,6 +101,16 @@ class Api:
         path = f"/jobs/{job_id}/outputs/{quote(name, safe='')}"
         data, headers = await download(self.wire, path)
         return data, headers["treadle-codec"], headers["content-type"]
+
+    async def save_output(self, job_id: str, name: str, descriptor: int) -> tuple[int, str, str]:
+        """(size in bytes, codec, media type) of a job's output, which is in the file then.
+
+        Raises OSError where it cannot be written.
+        """
+        path = f"/jobs/{job_id}/outputs/{quote(name, safe='')}"
+        room = functools.partial(FileRoom, descriptor)
+        data, headers = await download_into(self.wire, path, room)
+        return len(data), headers["treadle-codec"], headers["content-type"]
 
     # jobs
 
