@@ -1,5 +1,6 @@
-"""Numbers of submissions that make no sense, or that nothing could keep."""
+"""Numbers and names of submissions that make no sense, or that nothing could keep or show."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from typing import Any
@@ -24,9 +25,19 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }  #: field -> least and most
 
 
+LONGEST_NAME = 1000  #: characters
+_CONTROL = re.compile("[\x00-\x1f\x7f]")
+
+
 def check_submission(submission: Submission) -> None:
     """Raises InvalidDefinition, naming the field."""
     pipeline = submission.pipeline
+    check_name("the pipeline's name", pipeline.name)
+    check_name("the pipeline's version", pipeline.version)
+    for step in pipeline.steps:
+        check_name("a step's name", step.name)
+    for key in submission.labels:
+        check_name("a label's key", key)
     check("concurrency", pipeline.concurrency, pipeline.name)
     check("priority", submission.priority, pipeline.name)
     check_tools(pipeline.tools, pipeline.steps)
@@ -34,11 +45,27 @@ def check_submission(submission: Submission) -> None:
 
 def check_tools(tools: Iterable[Tool], steps: Iterable[Step] = ()) -> None:
     """Raises InvalidDefinition, naming the tool or step and the field."""
+    tools = tuple(tools)
+    for tool in tools:
+        check_name("a tool's name", tool.name)
+        check_name("a tool's version", tool.version)
+        check_name("a tool's id", tool.id)
+        for output in tool.outputs:
+            check_name("an output's name", output)
     asked = [(tool.name, tool.execution) for tool in tools]
     asked += [(step.name, step.execution) for step in steps if step.execution is not None]
     for name, execution in asked:
         for field, value in _numbers(execution):
             check(field, value, name)
+
+
+def check_name(what: str, name: str) -> None:
+    """What stands in lists and in addresses. Raises InvalidDefinition."""
+    if not name or len(name) > LONGEST_NAME or _CONTROL.search(name):
+        raise InvalidDefinition(
+            f"{what} is {name[:60]!r}; it has 1 to {LONGEST_NAME} characters, "
+            "no control characters among them."
+        )
 
 
 def _numbers(execution: Execution) -> Iterator[tuple[str, Any]]:

@@ -13,6 +13,7 @@ from treadle.errors import InvalidRequest, NotFound
 from treadle.model.graph import nearest
 
 LATEST = "latest"
+VALUES = frozenset({"arguments", "parameters", "parameters_schema"})  #: fields of any JSON
 ID_LENGTH = 18  #: what follows the kind and "_" in a whole id
 
 
@@ -106,8 +107,24 @@ async def json_body(request: Request, allowed: Collection[str]) -> dict[str, Any
         raise InvalidRequest("The body must be a JSON object.")
     for key in body:
         if key not in allowed:
-            raise InvalidRequest(f"Unknown field {key!r}.", hint=nearest(key, allowed))
+            raise InvalidRequest(f"Unknown field {key[:80]!r}.", hint=nearest(key, allowed))
+    if b"\\u0000" in raw:
+        _refuse_nul(body, "the body")
     return body
+
+
+def _refuse_nul(value: Any, where: str) -> None:
+    """No name or path may hold a NUL; values of parameters may hold all that JSON does."""
+    if isinstance(value, str) and "\0" in value:
+        raise InvalidRequest(f"{where}: there is a NUL in it.")
+    if isinstance(value, list):
+        for each in value:
+            _refuse_nul(each, where)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            _refuse_nul(key, f"a name in {where}")
+            if key not in VALUES:
+                _refuse_nul(each, key)
 
 
 def whole_id(request: HTTPConnection, kind: str) -> str:
