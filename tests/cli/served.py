@@ -29,10 +29,15 @@ class Remote(Treadle):
         )  # fmt: skip
         return done.stdout
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """A variable that is "" is not set at all."""
+        return {name: value for name, value in super().environment.items() if value}
+
     def using(self, **variables: str) -> "Remote":
         """The same with other variables; "" for none at all."""
-        kept = {k: v for k, v in (self.variables | variables).items() if v}
-        return Remote(self.folder, self.running, kept, self.server, self.marks)
+        changed = self.variables | variables
+        return Remote(self.folder, self.running, changed, self.server, self.marks)
 
 
 @contextlib.contextmanager

@@ -208,3 +208,18 @@ def test_an_interrupted_owner_leaves_the_runs_of_others_to_them(treadle):
     treadle.mark("other")
     assert joined.wait(30) == 0
     assert b"takes over" in joined.stdout.read()
+
+
+def test_a_run_that_waits_for_the_slots_of_recovered_ones_says_so(treadle):
+    # Given a run that holds the only slot, and whose owner was killed
+    treadle.variables["TREADLE_SLOTS"] = "1"
+    killed = treadle.begin("run", "pipelines.py:patient")
+    read_until(killed, "waiting")
+    killed.kill()
+    killed.wait()
+    # When another is begun without a terminal
+    process = treadle.begin("run", "pipelines.py:compare")
+    # Then it says what it waits for, and goes on after it
+    read_until(process, "it may wait for a slot: a run is at work")
+    treadle.mark("go")
+    assert process.wait(60) == 0

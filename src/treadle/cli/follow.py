@@ -1,5 +1,6 @@
 """Follow a run to its end: messages in, the view kept up to date, requests to stop obeyed."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +15,15 @@ from treadle.cli.reading import Finished, Notice
 from treadle.cli.signals import Request, Signals, silence
 from treadle.cli.views import PlainView, QuietView, View
 from treadle.client.board import Board
-from treadle.errors import Conflict, Unavailable
+from treadle.errors import Conflict, TreadleError, Unavailable
 from treadle.model.records import Event, Run
 from treadle.model.states import RunState
 
 TICK_SECONDS = 0.1
 UNBEGUN_PATIENCE_SECONDS = 2.0  #: how long a stop waits for a run that is just being submitted
+
+SILENCE_SECONDS = 3.0  #: without a run, until it is said who else is at work
+MOST_COUNTED = 100
 
 EXIT_CODES = {
     RunState.COMPLETED: printing.OK,
@@ -66,7 +70,7 @@ def follow(door: Door, begin: Begin, view: View, *, what: str) -> Outcome:
     what: said until the run exists. Raises what kept the run from beginning.
     """
     inbox = Inbox(door, begin, silent=view.silent)
-    following = _Following(door, inbox, view)
+    following = _Following(door, inbox, view, what)
     with Signals(inbox.send):
         try:
             show(view.loading, what)
@@ -90,9 +94,10 @@ def show(draw: Callable[..., None], *what: Any) -> None:
 class _Following:
     """The main thread's side: what each message means."""
 
-    def __init__(self, door: Door, inbox: Inbox, view: View) -> None:
-        self._door, self._inbox, self._view = door, inbox, view
+    def __init__(self, door: Door, inbox: Inbox, view: View, what: str) -> None:
+        self._door, self._inbox, self._view, self._what = door, inbox, view, what
         self._board: Board | None = None
+        self._silent_until = time.monotonic() + SILENCE_SECONDS
         self._stop_before = float("inf")  #: give up then, if no run has begun
         self.outcome = Outcome()
         self.over = False
@@ -101,7 +106,7 @@ class _Following:
         """Do what the message asks; None: nothing came for a while."""
         match message:
             case None:
-                self.over = self.outcome.run is None and time.monotonic() > self._stop_before
+                self._wait_on()
             case Request.LEAVE:
                 self.outcome.left = self.over = True
             case Request.ABORT:
@@ -120,6 +125,23 @@ class _Following:
                 self._finished(message.error)
             case _:
                 self._tell(message)
+
+    def _wait_on(self) -> None:
+        """While there is no run: give up after a request to stop; look once why it takes long."""
+        if self.outcome.run is not None:
+            return
+        now = time.monotonic()
+        self.over = now > self._stop_before
+        if now > self._silent_until:
+            self._silent_until = float("inf")
+            threading.Thread(target=self._look_who_works, name="treadle-look", daemon=True).start()
+
+    def _look_who_works(self) -> None:
+        with contextlib.suppress(TreadleError):  # it is no more than a word on the side
+            if runs := self._door.runs(limit=MOST_COUNTED, state=RunState.RUNNING.value):
+                count = "a run is" if len(runs) == 1 else f"{len(runs)} runs are"
+                why = f"it may wait for a slot: {count} at work (treadle ps --state running)"
+                self._inbox.send(Notice(f"still {self._what}; {why}"))
 
     def _begun(self, run: Run) -> None:
         self.outcome.run = run
