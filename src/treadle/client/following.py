@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from treadle.client.lines import Lines
 from treadle.model.records import Event
-from treadle.model.states import JOB_ENDS
 
 if TYPE_CHECKING:
     from treadle.client.api import Api, RunDetail
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     Message: TypeAlias = "RunDetail | Event | Printed"
 
 LOG_BYTES = 64 * 1024  #: of a log shown at a time; where more has piled up, its end
-MOST_EARLIER = 200  #: steps that ended before we came, whose output is shown
+MOST_EARLIER = 200  #: attempts that ended before we came, whose output is shown
 ENDS_OF_ATTEMPTS = ("job.completed", "job.failed", "job.gone", "job.retried", "job.lost")
 
 
@@ -30,25 +29,38 @@ async def followed(api: "Api", run_id: str) -> "AsyncIterator[Message]":
     """How the run stands, then what happens to its end, then how it stands at the end."""
     detail = await api.run_detail(run_id)
     yield detail
-    outputs = _Outputs(api, detail)
-    async for batch in api.events(run_id, output=True):
+    outputs = _Outputs(api)
+    async for batch, earlier in _story(api, run_id):
         for event in batch:
-            if event.job_id and (lines := await outputs.of(event, event.job_id)):
+            if event.job_id and (lines := await outputs.of(event, event.job_id, earlier)):
                 yield Printed(event.job_id, lines)
             yield event
     yield await api.run_detail(run_id)
 
 
+async def _story(api: "Api", run_id: str) -> AsyncIterator[tuple[list[Event], bool]]:
+    """Batches of events, and whether they may be from before we came.
+
+    What a step prints is told while it runs: of what ended earlier, the log has to be read.
+    """
+    after, earlier = 0, True
+    async for batch in api.events(run_id, follow=False):
+        after = max(after, *(event.number for event in batch))
+        yield batch, earlier
+    async for batch in api.events(run_id, after=after, output=True):
+        yield batch, earlier
+        earlier = False
+
+
 class _Outputs:
     """What was told of each job's log, so that no line is told twice or left out."""
 
-    def __init__(self, api: "Api", detail: "RunDetail") -> None:
+    def __init__(self, api: "Api") -> None:
         self._api = api
         self._logs: dict[tuple[str, int], Lines] = {}  # by job and attempt
-        ended = [job for job in detail.jobs if job.state in JOB_ENDS and job.attempt]
-        self._earlier = {job.id: job.attempt for job in ended[:MOST_EARLIER]}
+        self._to_read = MOST_EARLIER
 
-    async def of(self, event: Event, job_id: str) -> list[str]:
+    async def of(self, event: Event, job_id: str, earlier: bool) -> list[str]:
         """The lines that are new with the event; at an attempt's end the unfinished one, too."""
         if event.kind == "job.output":
             return await self._printed(job_id, event)
@@ -56,8 +68,9 @@ class _Outputs:
             return []
         attempt = event.data.get("attempt") or 0
         found: list[str] = []
-        if self._earlier.get(job_id) == attempt:
-            lines = self._lines(job_id, self._earlier.pop(job_id))
+        if earlier and attempt and self._to_read:
+            self._to_read -= 1
+            lines = self._lines(job_id, attempt)
             found = await self._read(job_id, attempt, lines, LOG_BYTES)
         if rest := self._logs.pop((job_id, attempt), None):
             found += rest.end()
