@@ -14,7 +14,12 @@ from benchmarks.rows import ROWS, Contender, Row, Unit
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-SCALES: dict[Unit, tuple[float, str]] = {"ms": (1e3, " ms"), "s": (1, " s"), "MB": (1e-6, " MB")}
+SCALES: dict[Unit, tuple[float, str]] = {
+    "ms": (1e3, " ms"),
+    "s": (1, " s"),
+    "MB": (1e-6, " MB"),
+    "/s": (1, " /s"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["ms", "s", "MB", "x"]
+Unit = Literal["ms", "s", "MB", "x", "/s"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,10 +126,42 @@ ROWS = (
     ),
     Row(
         name="runs-list",
-        title="slowest page of the runs list, 100,000 runs, over the API",
+        title="slowest page of the runs list, 100,000 runs, over HTTP",
         unit="ms",
         ours=_ours("runs_list"),
         at_most=0.01,
+    ),
+    Row(
+        name="http-run",
+        title="a one-step run over HTTP, from submission to its end seen",
+        unit="ms",
+        ours=_ours("http_run"),
+        peers=(_peer("Prefect", "http_run"),),
+        at_most=0.005,
+        remark="in a slot of the server; Prefect's in the client's own process",
+    ),
+    Row(
+        name="http-clients",
+        title="one-step runs over HTTP, ten clients together",
+        unit="/s",
+        ours=_ours("http_clients"),
+        peers=(_peer("Prefect", "http_clients"),),
+        at_least=500,
+        remark="as above",
+    ),
+    Row(
+        name="server-ready",
+        title="`treadle up` to ready",
+        unit="s",
+        ours=_ours("server_ready"),
+        at_most=0.7,
+    ),
+    Row(
+        name="server-idle",
+        title="idle memory (RSS), `treadle up` with two slots",
+        unit="MB",
+        ours=_ours("server_idle"),
+        at_most=120e6,
     ),
     Row(
         name="pipeline-file",

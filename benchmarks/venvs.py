@@ -13,6 +13,7 @@ PEERS = {
     "ray": ("ray==2.60.0", "numpy==2.4.6"),
     "celery": ("celery==5.7.0", "redis==8.1.0", "packaging==26.3"),
     "redun": ("redun==0.44.1",),
+    "prefect": ("prefect==3.8.8", "fastapi==0.139.0"),  # later ones know no `min_items`
 }
 
 

@@ -1,4 +1,4 @@
-"""The slowest page of the runs list over the API, with 100,000 runs in the ledger."""
+"""The slowest page of the runs list over HTTP and TCP, with 100,000 runs in the ledger."""
 
 import tempfile
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from statistics import median
 
 import httpx
 
-import treadle
+from benchmarks.serving import running_server
 from benchmarks.timing import say, seconds
 from treadle.model.ids import new_id
 from treadle.model.records import Pipeline, Run
@@ -61,9 +61,9 @@ def queries(ids: list[str]) -> list[dict[str, str]]:
 def main() -> None:
     data_dir = Path(tempfile.mkdtemp())
     ids = fill(data_dir)
-    with treadle.local(slots=1, data_dir=data_dir):
-        transport = httpx.HTTPTransport(uds=str(data_dir / "owner.sock"))
-        with httpx.Client(transport=transport, base_url="http://treadle") as client:
+    with running_server(data_dir, "--slots", "1") as server:
+        headers = {"authorization": f"Bearer {server.token}"}
+        with httpx.Client(base_url=server.url, headers=headers) as client:
 
             def page(wanted: dict[str, str]) -> float:
                 def get() -> None:
