@@ -5,6 +5,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -39,7 +41,8 @@ def slow(seconds: float) -> float:
 
 
 @tool
-def wordy(seconds: float, count: int) -> int:
+def wordy(seconds: float, count: int, mark: str) -> int:
+    Path(mark).touch()
     threading.Event().wait(seconds)
     for n in range(count):
         treadle.log_metric("n", n, n)
@@ -62,8 +65,8 @@ def rest(seconds: float):
 
 
 @pipeline
-def measured(seconds: float, count: int):
-    return [wordy(seconds, count), wordy(seconds, count)]
+def measured(seconds: float, count: int, marks: str):
+    return [wordy(seconds, count, f"{marks}-{n}") for n in range(2)]
 
 
 def test_a_full_disk_fails_the_step_that_fills_it_and_nothing_else(filling_disk):
@@ -88,10 +91,10 @@ def test_a_disk_filled_by_others_delays_what_is_to_be_recorded_but_loses_nothing
     data_dir = filling_disk / "data"
     with treadle.local(slots=2, data_dir=data_dir) as t:
         # Given two steps that have more to tell than the ledger's files have room for by then
-        run = t.submit(measured, seconds=0.5, count=20_000)
-        started = (event for event in run.events() if event.kind == "job.started")
-        next(started), next(started)
-        started.close()
+        marks = filling_disk.parent / "begun"
+        run = t.submit(measured, seconds=0.5, count=20_000, marks=str(marks))
+        while len([*marks.parent.glob("begun-*")]) < 2:
+            time.sleep(0.01)
         # When somebody else fills the disk while both steps are under way
         hog = filling_disk / "hog"
         with pytest.raises(OSError, match="No space"), hog.open("wb", buffering=0) as file:
