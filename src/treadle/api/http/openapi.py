@@ -248,7 +248,7 @@ def _content(answer: Any, answered: Shapes) -> dict[str, Any]:
     if answer == EVENTS:
         return {answer: {"schema": SERVER_SENT}}
     if isinstance(answer, str):
-        return {answer: {"schema": TEXT if answer.startswith("text/") else BYTES}}
+        return {answer: {"schema": TEXT if answer.startswith("text/") else {}}}
     return {JSON: {"schema": answered.of(answer)}}
 
 

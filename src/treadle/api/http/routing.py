@@ -42,8 +42,9 @@ class Routing:
         raise NotFound(f"There is no {method} {path}.", hint="GET /api/v1/health always answers.")
 
     def _at(self, path: str) -> Iterable[tuple[_Methods, dict[str, Any]]]:
-        if path in self._plain:
+        if path in self._plain:  # a word of ours stands for no name or digest
             yield self._plain[path], {}
+            return
         for pattern, methods in self._patterns.values():
             if found := pattern.match(path):
                 yield methods, found.groupdict()
