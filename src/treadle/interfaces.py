@@ -1,5 +1,7 @@
 """Every seam of the system on one page, each method with its contract for the implementer.
 
+Longer than 500 lines because all seams are on one page.
+
 | seam      | implementations                                       | contract suite             |
 |-----------|-------------------------------------------------------|----------------------------|
 | Engine    | engine.local, engine.memory (scripted, for tests)     | tests/contract/engine      |

@@ -112,9 +112,11 @@ class Team:
         while True:
             try:
                 for event in self._stream(path, last):
-                    events.append(event)
                     last = event["id"]
-                    if is_over(event["data"]):
+                    if "data" not in event:  # only a place to go on from
+                        continue
+                    events.append(event)
+                    if is_over(json.loads(event["data"])):
                         return events
             except httpx.TransportError:
                 time.sleep(0.02)
@@ -132,7 +134,7 @@ class Team:
                     event[name] = value
                     continue
                 if "id" in event:  # news without an id is not of the diary
-                    yield event | {"data": json.loads(event["data"])}
+                    yield event
                 event = {}
 
     def follow_run(self, number):
