@@ -124,23 +124,30 @@ def test_what_a_job_prints_comes_with_its_place_in_the_log(client, http, pipe):
 
 
 def test_one_stream_can_carry_all_that_the_jobs_of_a_run_print(client, http):
-    with listening(http, "/events") as events:
-        run = client.submit(flows.chattering, lines=300)
-        until(events, "run.created")
-        with listening(http, f"/runs/{run.id}/events", output=True) as told:
-            heard = [each.event for each in told]
-    printed = {}
-    for event in heard:
-        if event["kind"] == "job.output":
-            data = event["data"]
-            so_far = printed.setdefault(event["job_id"], b"")
-            assert data["offset"] <= len(so_far)
-            text = data["text"].encode()[len(so_far) - data["offset"] :]
-            printed[event["job_id"]] = so_far + text
-            assert len(printed[event["job_id"]]) == data["size"]
-    logs = {job_id: http.get(f"/jobs/{job_id}/log").content for job_id in printed}
-    assert printed == logs
-    assert len(printed) == 3
+    run = client.submit(flows.chattering, lines=300)
+    path = f"/runs/{run.id}/events"
+    for _ in ("while they print", "afterwards"):
+        with listening(http, path, output=True) as told:
+            heard = list(told)
+        logs = {}
+        for each in heard:
+            data, job_id = each.event["data"], each.event["job_id"]
+            if each.kind == "job.output":
+                printed = logs.setdefault(job_id, b"")
+                assert data["offset"] == len(printed)
+                logs[job_id] = printed + data["text"].encode()
+                assert data["size"] == len(logs[job_id])
+            elif each.kind == "job.completed":
+                assert logs[job_id] == http.get(f"/jobs/{job_id}/log").content
+        assert len(logs) == 3
+    # Who goes on from some place is told again what those printed that ended since
+    done = [each for each in heard if each.kind == "job.completed"]
+    with listening(http, path, last_id=done[1].id, output=True) as told:
+        (piece,) = [each.event for each in told if each.kind == "job.output"]
+    assert piece["job_id"] == done[2].event["job_id"]
+    job_id = done[0].event["job_id"]
+    with listening(http, f"/jobs/{job_id}/events", output=True) as told:
+        assert [each.kind for each in told][-2:] == ["job.output", "job.completed"]
 
 
 def test_of_much_that_is_printed_at_once_the_end_is_told_and_where_it_is(client, http):

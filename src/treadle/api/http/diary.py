@@ -113,12 +113,23 @@ class Reader:
         last = [events.pop()] if self.ended and events else []
         told: list[Told] = []
         for event in events:
-            if self._waiting and event.data.get("state") in JOB_ENDS:
+            if self._ends_a_job(event):
                 told += self._told(books, event.job_id)
             told += self._line(books, event)
+        for event in last:
+            self._ends_a_job(event)
         if not self.behind:
             told += self._told(books, None)
         return told + [line for event in last for line in self._line(books, event)]
+
+    def _ends_a_job(self, event: Event) -> bool:
+        """Whether it does; all text that the job printed is to be told before."""
+        if event.job_id is None or event.data.get("state") not in JOB_ENDS:
+            return False
+        change = Change(event.stream, "output", event.job_id)
+        if self.subject.text and self.subject.concerns(change):
+            self._waiting[change] = None
+        return bool(self._waiting)
 
     def _lines(self, books: Books) -> list[Event]:
         stream = self.subject.stream
