@@ -54,6 +54,10 @@ def _script(*arguments: str) -> Contender:
     return Contender(name="Treadle", script="ours/script_step.py", arguments=arguments)
 
 
+def _bytes(direction: str) -> Contender:
+    return Contender(name="Treadle", script="ours/large_bytes.py", arguments=(direction,))
+
+
 def _import(name: str, statement: str) -> Contender:
     environment = None if name == "Treadle" else name.lower()
     return Contender(
@@ -231,6 +235,30 @@ ROWS = (
         unit="ms",
         ours=_ours("log_line"),
         at_most=0.02,
+    ),
+    Row(
+        name="download",
+        title="curl downloads 1 GB, to the same from nginx",
+        unit="x",
+        ours=_bytes("down"),
+        at_least=0.7,
+        remark="in turns over loopback; nginx with sendfile",
+    ),
+    Row(
+        name="upload",
+        title="curl uploads 1 GB, to the same to nginx",
+        unit="x",
+        ours=_bytes("up"),
+        at_least=0.7,
+        remark="hashed on the way; to files in the same folder",
+    ),
+    Row(
+        name="bytes-memory",
+        title="the server's memory (RSS), grown while 1 GB passed in and out",
+        unit="MB",
+        ours=_bytes("down"),
+        at_most=48e6,
+        note="grown_bytes",
     ),
     Row(
         name="import",
