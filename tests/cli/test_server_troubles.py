@@ -89,7 +89,7 @@ def test_a_token_is_kept_by_login_and_forgotten_by_logout(remote: Remote, server
     said = grace.given(f"{text}\n", "login", server.url, "--token", "-")
 
     # Then commands find it
-    assert f"Logged in to {server.url}" in said
+    assert f"Logged in to {server.url} as grace;" in said
     assert text not in said
     told = grace.json("run", "pipelines.py:compare")
     assert told["run"]["user"] == "grace"
@@ -187,6 +187,16 @@ def test_a_second_ctrl_c_leaves_the_run_to_the_server(remote: Remote) -> None:
     assert process.wait(10) == 130
     (run,) = [r for r in remote.json("ps")["runs"] if r["pipeline"] == "stubborn"]
     assert remote.json("wait", run["id"], code=130)["runs"][0]["state"] == "aborted"
+
+
+def test_a_run_of_the_server_is_drawn_live_on_a_terminal(remote: Remote) -> None:
+    with terminal(remote, "run", "pipelines.py:compare") as screen:
+        assert screen.end() == 0
+        assert "\x1b[?25l" in screen.raw
+        assert "load | loading wine" in screen.text
+        last = screen.text[screen.text.rindex("compare  completed") :]
+        assert last.count("✓") == 5
+        assert "accuracy=0.928" in last
 
 
 def test_a_closed_terminal_leaves_the_run_going(remote: Remote) -> None:

@@ -43,8 +43,7 @@ def login(
     if as_json:
         printing.say_json({"url": base, "file": str(file), "version": told.get("version")})
         return
-    who = f" as {told['user']}" if told.get("user") else ""
-    printing.say(f"Logged in to {base}{who}; the token is kept in {file}.")
+    printing.say(f"Logged in to {base} as {told['caller']['user']}; the token is kept in {file}.")
     printing.say(f"  treadle ps --server {base}")
     printing.say(f'  export TREADLE_SERVER={base}   # or server = "{base}" in treadle.toml')
 

@@ -43,6 +43,15 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who asks, and what they may do. token: its name; "" on the owner's socket."""
+
+    user: str
+    scopes: list[str]
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """Who the server is, since when, and how busy. followers: of runs, jobs and logs."""
 
@@ -56,6 +65,7 @@ class Health:
     queue: Queue
     followers: int
     data_dir: str
+    caller: Caller
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

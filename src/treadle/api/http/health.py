@@ -7,12 +7,12 @@ from starlette.responses import Response
 
 import treadle
 from treadle.api.http.encode import json_response
-from treadle.api.http.state import house_of
+from treadle.api.http.state import house_of, principal_of
 
 
 async def health(request: Request) -> Response:
-    """Who the server is, since when, and how busy."""
-    house = house_of(request)
+    """Who the server is, since when, and how busy; and for whom it takes the caller."""
+    house, asks = house_of(request), principal_of(request)
     body = {
         "status": _status(request),
         "version": treadle.__version__,
@@ -27,6 +27,7 @@ async def health(request: Request) -> Response:
         },
         "followers": house.feeds.followers,
         "data_dir": str(house.data_dir),
+        "caller": {"user": asks.user, "scopes": sorted(asks.scopes), "token": asks.token},
     }
     return json_response(body)
 

@@ -16,7 +16,8 @@ import treadle
 from treadle.cli import printing
 from treadle.cli.checks.finding import Finding, broken, doubtful, good
 from treadle.client.address import is_loopback
-from treadle.client.remote import trusted_authorities
+from treadle.client.remote import hopeless, trusted_authorities
+from treadle.errors import Unavailable
 
 PATIENCE_SECONDS = 5.0
 ASKED_TIMES = 5  #: for the latency
@@ -85,11 +86,9 @@ def examine(url: str, token: str) -> Iterator[Finding]:
     probe = Probe(split, token)
     try:
         yield from _examined(probe, split, token)
-    except ssl.SSLCertVerificationError as error:
-        hint = "Name its file, or that of its authority, in TREADLE_CA."
-        yield broken("certificate", f"not trusted: {error.verify_message}", hint)
     except ssl.SSLError as error:
-        yield broken("encryption", f"{error.reason or error}", "Does it speak http:// instead?")
+        told = hopeless(url, error) or Unavailable(f"{url}: {error.reason or error}")
+        yield broken("encryption", told.message, told.hint)
     except (OSError, http.client.HTTPException) as error:
         hint = "Is it running (`treadle up`)? Are name and port right? Is a firewall between?"
         yield broken("server", f"{url} does not answer: {_said(error)}", hint)
@@ -137,10 +136,9 @@ def _encryption(split: SplitResult, certificate: Mapping[str, Any]) -> Finding:
 
 def _token(answer: Answer, token: str) -> Finding:
     if answer.status == http.client.OK:
-        scopes = ", ".join(answer.body.get("scopes", ()))
-        user = answer.body.get("user", "")
-        says = "accepted" + (f", as user {user}" if user else "")
-        return good("token", says + (f", with scope {scopes}" if scopes else ""))
+        caller = answer.body["caller"]
+        name = f"{caller['token']}, " if caller["token"] else ""
+        return good("token", f"{name}of user {caller['user']}, may {', '.join(caller['scopes'])}")
     if not token:
         hint = "`treadle login URL` keeps one; or set TREADLE_TOKEN."
         return broken("token", "there is none for this server", hint)
