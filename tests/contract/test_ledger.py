@@ -353,3 +353,57 @@ def test_the_last_metrics_of_a_run_come_in_the_order_of_its_steps(ledger):
     )
     found = ledger.read(lambda books: books.last_metrics_of(first.run_id))
     assert [(m.name, m.value) for m in found] == [("loss", 3.0), ("accuracy", 4.0), ("loss", 2.0)]
+
+
+def test_a_long_look_sees_what_is_committed_and_nothing_that_comes_meanwhile(ledger):
+    run, _ = with_run(ledger, a_job("x"))
+
+    async def main():
+        async with anyio.create_task_group() as tasks:
+            seen = []
+
+            async def look():
+                seen.append(await ledger.read_long(lambda books: books.known_streams()))
+
+            tasks.start_soon(look)
+            await ledger.write(lambda books: books.add_owner("own_2", 2, NOW))
+        assert seen == [{run.id}]
+        with pytest.raises(NotFound, match="run_nothing"):
+            await ledger.read_long(lambda books: books.run("run_nothing"))
+
+    anyio.run(main)
+
+
+def test_many_jobs_that_never_started_end_at_once(ledger):
+    run, jobs = with_run(ledger, *(a_job("x", step) for step in "abc"))
+    lease(ledger, jobs[2])
+
+    def end(books, some):
+        return books.end_unstarted([(job, "why") for job in some], JobEvent.ABORT_REQUESTED, NOW)
+
+    with pytest.raises(StaleMove):  # one of them is not what it was: none is moved
+        ledger.write_now(lambda books: end(books, jobs))
+    assert ledger.read(lambda books: books.job(jobs[0].id)).state == "queued"
+    ended = ledger.write_now(lambda books: end(books, jobs[:2]))
+    assert [(job.state, job.reason, job.ended_at) for job in ended] == [("aborted", "why", NOW)] * 2
+    kept = ledger.read(lambda books: books.jobs_of(run.id))
+    assert kept[:2] == ended
+    events = ledger.read(lambda books: books.events(stream=run.id, after=0, limit=100))
+    assert [e.job_id for e in events if e.kind == "job.abort_requested"] == [j.id for j in ended]
+    assert ledger.write_now(lambda books: books.count_down(ended[0], jobs=2)) == 1
+
+
+def test_the_heads_of_the_queue_are_one_for_each_user(ledger):
+    jobs = [
+        a_job("x", step, user=user, priority=priority)
+        for step, user, priority in [
+            ("a", "ann", 0),
+            ("b", "ann", 2),
+            ("c", "bob", 1),
+            ("d", "ann", 2),
+        ]
+    ]
+    _, jobs = with_run(ledger, *jobs)
+    heads = ledger.read(lambda books: books.heads_of_queue())
+    assert heads == [("ann", 2, jobs[1].id), ("bob", 1, jobs[2].id)]
+    assert ledger.read(lambda books: books.users_in_queue()) == ["ann", "bob"]
