@@ -28,9 +28,10 @@ async def store(
     try:
         async with anyio.create_task_group() as both, there:
             both.start_soon(_pass_on, request, here)
-            return await to_thread.run_sync(lambda: blobs.put(_arriving(there)), limiter=limiter)
+            stored = await to_thread.run_sync(lambda: blobs.put(_arriving(there)), limiter=limiter)
     except BaseExceptionGroup as group:
         raise _cause(group) from None
+    return stored
 
 
 async def _pass_on(request: Request, stored: MemoryObjectSendStream[Batch]) -> None:

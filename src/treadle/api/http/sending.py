@@ -52,7 +52,7 @@ async def send(request: Request, content: Content, more: Mapping[str, str]) -> R
     off before its end, so that nobody takes it for whole.
     """
     headers = {"etag": content.etag, "cache-control": content.cache, "accept-ranges": "bytes"}
-    headers |= _HARMLESS | more
+    headers |= {**_HARMLESS, **more}
     if is_known(request.headers, content.etag):
         return Response(status_code=304, headers=headers)
     span = wanted(request.headers, content.etag, content.size_bytes)
