@@ -409,7 +409,7 @@ class Scheduler:
             books.delete_run(run_id, self.clock.now())
 
         await self.ledger.write(delete)
-        self.logs.remove(run_id)
+        await to_thread.run_sync(self.logs.remove, run_id)
         self.watch.publish([Change(run_id, "event")])
 
     async def forget_old(self, older_than: timedelta) -> int:

@@ -3,13 +3,13 @@
 import errno
 import os
 import re
-import shutil
 import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import Literal
 
 from treadle.errors import NotFound, StorageFull, Unavailable
+from treadle.storage.trees import remove_tree, taken_away
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -87,11 +87,17 @@ class LogStore:
         return offset + len(end) - len(shown), shown
 
     def remove(self, stream_id: str) -> None:
-        """Forget all logs of a run, or of a job without a run; none is fine."""
+        """Forget all logs of a run, or of a job without a run; none is fine.
+
+        Who appends meanwhile does not wait for it.
+        """
+        folder = self.directory / _checked(stream_id)
         with self._lock:
             for key in [key for key in self._descriptors if key[0] == stream_id]:
                 os.close(self._descriptors.pop(key))
-            shutil.rmtree(self.directory / _checked(stream_id), ignore_errors=True)
+            taken = taken_away(folder)
+        if taken is not None:
+            remove_tree(taken)
 
     def close(self) -> None:
         """Close all files; appending opens them again."""
