@@ -55,7 +55,14 @@ def queries(ids: list[str]) -> list[dict[str, str]]:
     filters = [{}, {"state": "failed"}, {"pipeline": "clean"}, {"label": "team=team-3"}]
     filters += [{"state": "running"}, {"label": "team=nobody"}, {"pipeline": "nothing"}]
     filters += [{"state": "aborted", "pipeline": "import", "label": "team=team-6"}]
-    return [page | wanted for page in pages for wanted in filters]
+    filters += [
+        {"state": "failed,aborted"},
+        {"user": "owner"},
+        {"user": "owner", "state": "failed"},
+    ]
+    filters += [{"sort": "created", "pipeline": "clean", "since": "2026-02-01"}]
+    by_end = [{"sort": sort} | wanted for sort in ("-ended", "ended") for wanted in filters[:5]]
+    return [page | wanted for page in pages for wanted in filters] + by_end
 
 
 def main() -> None:

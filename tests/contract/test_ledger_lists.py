@@ -6,7 +6,8 @@ from itertools import product
 
 import pytest
 
-from samples import NOW, a_run, a_submission
+from samples import NOW, a_job, a_run, a_submission, a_tool
+from treadle.errors import NotFound
 from treadle.interfaces import RunFilter
 from treadle.model.ids import first_at
 from treadle.model.states import RUN_ENDS, RunState
@@ -142,3 +143,50 @@ def test_a_page_begins_behind_a_run_that_is_gone(tmp_path):
         assert following == [r for r in expected(RunFilter(sort=sort)) if r in RUNS[:8]][2:4]
         ledger.write_now(lambda books, last=last: books.add_run(last))
     ledger.close()
+
+
+def test_calls_are_found_by_state_and_user_newest_first(tmp_path):
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    ledger.write_now(lambda books: books.add_tools([a_tool()], NOW))
+    jobs = [a_job(None, user=USERS[number % 3]) for number in range(9)]
+    ledger.write_now(lambda books: books.add_jobs([(job, {}) for job in jobs], []))
+
+    def calls(**asked):
+        usual = {"states": (), "user": None, "before": None, "limit": 4}
+        return ledger.read(lambda books: books.calls(**usual | asked))
+
+    found, behind = calls()
+    assert found == jobs[:4:-1]
+    assert calls(before=behind)[0] == jobs[4:0:-1]
+    assert calls(user="bob") == (jobs[7::-3], None)
+    assert calls(states=("completed", "failed")) == ([], None)
+    assert calls(states=("queued",), limit=1)[0] == [jobs[-1]]
+    ledger.close()
+
+
+def test_tools_are_named_in_order_each_with_its_newest_definition(ledger):
+    def add(books):
+        for number, name in enumerate(("a/b", "a/b", "b", "ä")):
+            tool = a_tool(name, id=f"{name}@{number}", version=str(number))
+            books.add_tools([tool], NOW + timedelta(seconds=number))
+
+    ledger.write_now(add)
+    found = ledger.read(lambda books: books.tool_names(prefix="", after="", limit=9))
+    assert [(each.name, each.versions) for each in found] == [("a/b", 2), ("b", 1), ("ä", 1)]
+    assert found[0].newest.tool.version == "1"
+    behind = ledger.read(lambda books: books.tool_names(prefix="", after="a/b", limit=1))
+    assert [each.name for each in behind] == ["b"]
+    one = ledger.read(lambda books: books.tool_of_version("a/b", "0"))
+    assert one.tool.id == "a/b@0"
+    assert ledger.read(lambda books: books.tool_of_version("a/b", "a/b@1")).tool.version == "1"
+    with pytest.raises(NotFound, match="no tool 'b' of version '7'"):
+        ledger.read(lambda books: books.tool_of_version("b", "7"))
+
+
+def test_pipelines_are_named_with_their_runs(ledger):
+    found = ledger.read(lambda books: books.pipeline_names(prefix="", after="", limit=9))
+    assert [(each.name, each.runs) for each in found] == [("clean", 24), ("train", 24)]
+    assert [each.last_run for each in found] == [RUNS[-2].id, RUNS[-1].id]
+    last = ledger.read(lambda books: books.last_run_of_version("train", "1"))
+    assert last == RUNS[-1].id
+    assert ledger.read(lambda books: books.last_run_of_version("train", "2")) is None
