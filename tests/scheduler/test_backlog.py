@@ -154,3 +154,16 @@ class History:
             self.runs += [made.id] if made else []
             if deed == "delete":
                 self.runs.pop(0)
+
+
+def test_what_ends_without_a_start_is_counted_with_what_ended(desk):
+    async def main():
+        async with desk.scheduler(MemoryEngine(holds, capacity=TWO)) as scheduler:
+            run = await scheduler.submit(a_submission({f"s{n}": [] for n in range(10)}))
+            await settled()
+            await scheduler.abort(run.id)
+            await scheduler.wait(run.id, timeout_seconds=5)
+            assert sum(scheduler.tally.jobs_ended.values()) == 10
+            assert scheduler.unended_jobs == 0
+
+    anyio.run(main)

@@ -233,6 +233,7 @@ class Settlement:
     def _end_unstarted(self, jobs: Sequence[tuple[Job, str]], event: JobEvent) -> None:
         """Jobs of one run that wait or are queued, with the reason of each: all at once."""
         ended = self.books.end_unstarted(jobs, event, self.at)
+        self.moved += ended
         for job in ended:
             self._tell(job, "event")
             self.ended.append(job.id)

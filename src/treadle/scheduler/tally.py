@@ -67,7 +67,7 @@ class Tally:
             self.jobs_ended[job.state] += 1
             if job.started_at is not None and job.ended_at is not None:
                 self.job_seconds.add((job.ended_at - job.started_at).total_seconds())
-        if telling and job.state in _TOLD:
+        if telling and job.state in _TOLD and job.attempt:  # thousands may end without a start
             _tell(job)
 
 

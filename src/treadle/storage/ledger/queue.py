@@ -20,7 +20,7 @@ class Queue:
         return [Head._make(row) for row in QUERIES.heads_of_queue(self._db)]
 
     def count_queued(self) -> dict[str, int]:
-        return {user: count for user, count in QUERIES.count_queued(self._db)}
+        return dict(QUERIES.count_queued(self._db))
 
     def count_unended_jobs(self) -> int:
         return int(QUERIES.count_unended_jobs(self._db)[0])
