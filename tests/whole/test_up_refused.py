@@ -96,6 +96,19 @@ def test_who_insists_is_warned_out_loud(tmp_path):
     assert "without TLS" in server.log.read_text()
 
 
+def test_all_addresses_of_both_kinds_may_be_listened_at(tmp_path):
+    with running_server(tmp_path / "state", "--host", "::", INSECURE="1") as server:
+        port = server.url.rpartition(":")[2]
+        told = [
+            httpx.get(f"http://{address}:{port}/api/v1/health", headers=server.headers)
+            for address in ("127.0.0.1", "127.0.0.2", "[::1]")
+        ]
+        mine = socket.gethostbyname(socket.gethostname())
+        told.append(httpx.get(f"http://{mine}:{port}/api/v1/health", headers=server.headers))
+
+    assert [each.status_code for each in told] == [200] * 4
+
+
 def test_an_ipv6_address_is_as_good_as_another(tmp_path):
     with running_server(tmp_path / "state", "--host", "::1") as server:
         told = httpx.get(f"{server.url}/api/v1/health", headers=server.headers)

@@ -55,7 +55,8 @@ def _is_ours(host: str, scope: Scope, house: House) -> bool:
         address = ipaddress.ip_address(host)
     except ValueError:
         return False
-    return address.is_loopback or host == (scope.get("server") or ("",))[0]
+    called = (scope.get("server") or ("",))[0]  # an IPv4 address at an IPv6 socket has this mark
+    return address.is_loopback or host == called.removeprefix("::ffff:")
 
 
 def _host_name(host: str) -> str:
