@@ -26,6 +26,15 @@ def test_without_any_source_the_state_goes_to_the_users_data_folder(project):
     assert load(project, environ={"XDG_DATA_HOME": "/data"}).data_dir == Path("/data/treadle")
 
 
+def test_a_data_directory_counts_before_a_server_that_was_named_further_away(project):
+    (project / "treadle.toml").write_text('server = "http://box:8470"')
+    assert load(project).server == "http://box:8470"
+    assert load(project, environ={"TREADLE_DATA_DIR": "/data"}).server == ""
+    assert load(project, data_dir="/data").server == ""
+    both = {"TREADLE_DATA_DIR": "/data", "TREADLE_SERVER": "http://other:8470"}
+    assert load(project, environ=both).server == "http://other:8470"
+
+
 def test_each_source_wins_over_the_one_before(project):
     # Given a file above the working directory
     (project / "treadle.toml").write_text('slots = 3\noutput_limit = "1MB"\nretention_days = 7')

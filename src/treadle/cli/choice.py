@@ -13,9 +13,8 @@ def chosen(
 ) -> Settings:
     """The settings; `server` is "" in them where the data directory is meant.
 
-    What is typed counts before the environment, that before `treadle.toml`, and of the two the
-    server before the data directory. server, data_dir: of the command line or the environment;
-    typed: the names of those of the command line.
+    server, data_dir: of the command line or the environment; typed: the names of those of the
+    command line, which count before those of the environment. For the rest as `settings.load`.
 
     Raises InvalidRequest where both are typed.
     """
@@ -24,5 +23,4 @@ def chosen(
             "Both a server and a data directory are named.",
             hint="Leave out --server or --data-dir.",
         )
-    is_local = "data_dir" in typed or (server is None and data_dir is not None)
-    return load(server="" if is_local else server, data_dir=data_dir, **more)
+    return load(server="" if "data_dir" in typed else server, data_dir=data_dir, **more)

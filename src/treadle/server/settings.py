@@ -182,6 +182,9 @@ def load(
 ) -> Settings:
     """Read the settings from all sources. An explicit None counts as not given.
 
+    A data directory that is named counts before a server that an earlier source names; where one
+    source names both, the server counts.
+
     Raises InvalidRequest, which names the source, the key and the nearest right spelling.
     """
     here = (cwd or Path.cwd()).absolute()
@@ -189,9 +192,14 @@ def load(
     values: dict[str, Any] = {"data_dir": default_data_dir(variables)}
     if file := find_file(here):
         values |= _read_all(_read_file(file), file.parent, str(file))
-    values |= _read_all(_from_environment(variables), here, "environment", PREFIX)
     given = {name: value for name, value in explicit.items() if value is not None}
-    values |= _read_all(given, here, "settings")
+    for found in (
+        _read_all(_from_environment(variables), here, "environment", PREFIX),
+        _read_all(given, here, "settings"),
+    ):
+        if "data_dir" in found:
+            values.pop("server", None)
+        values |= found
     return Settings(**values)
 
 
