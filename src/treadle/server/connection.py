@@ -125,7 +125,15 @@ class Connection(HttpToolsProtocol):
         if not self._refused:
             if self._waiting == "body":
                 self._since = self.loop.time()
-            super().on_body(body)
+            if self.cycle.body or self.cycle.response_complete or self.parser.should_upgrade():
+                super().on_body(body)
+            else:
+                self._take(body)
+
+    def _take(self, body: bytes) -> None:
+        """As it is: uvicorn would copy it twice. Reading pauses once a second piece waits."""
+        self.cycle.body = body  # type: ignore[assignment]
+        self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         if self._refused:
