@@ -388,10 +388,10 @@ class Books(Protocol):
         ...
 
     def waiting_descendants(self, job: Job) -> list[Job]: ...
-    def end_unstarted(
+    def move_unowned(
         self, jobs: Sequence[tuple[Job, str]], event: JobEvent, at: datetime
     ) -> list[Job]:
-        """Move many jobs that nobody owns to their end, each with its reason."""
+        """Move many jobs that nobody owns and that wait for no moment, each with its reason."""
         ...
 
     def count_down(self, job: Job, *, failed: bool = False, jobs: int = 1) -> int:

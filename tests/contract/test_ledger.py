@@ -379,7 +379,7 @@ def test_many_jobs_that_never_started_end_at_once(ledger):
     lease(ledger, jobs[2])
 
     def end(books, some):
-        return books.end_unstarted([(job, "why") for job in some], JobEvent.ABORT_REQUESTED, NOW)
+        return books.move_unowned([(job, "why") for job in some], JobEvent.ABORT_REQUESTED, NOW)
 
     with pytest.raises(StaleMove):  # one of them is not what it was: none is moved
         ledger.write_now(lambda books: end(books, jobs))

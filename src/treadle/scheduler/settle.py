@@ -232,13 +232,17 @@ class Settlement:
 
     def _end_unstarted(self, jobs: Sequence[tuple[Job, str]], event: JobEvent) -> None:
         """Jobs of one run that wait or are queued, with the reason of each: all at once."""
-        ended = self.books.end_unstarted(jobs, event, self.at)
-        self.moved += ended
-        for job in ended:
-            self._tell(job, "event")
-            self.ended.append(job.id)
+        ended = self._move_unowned(jobs, event)
+        self.ended += [job.id for job in ended]
         if ended and self.books.count_down(ended[-1], jobs=len(ended)) == 0:
             self.finish(self.books.run(ended[-1].run_id or ""))
+
+    def _move_unowned(self, jobs: Sequence[tuple[Job, str]], event: JobEvent) -> list[Job]:
+        moved = self.books.move_unowned(jobs, event, self.at)
+        self.moved += moved
+        for job in moved:
+            self._tell(job, "event")
+        return moved
 
     def _request_abort(self, job: Job) -> None:
         after = self._move(job, JobEvent.ABORT_REQUESTED)
@@ -294,9 +298,9 @@ class Settlement:
             if self.books.count_active(ended.pipeline) >= (waiting[0].concurrency or 1):
                 return
             run = self._move_run(waiting[0], RunEvent.ADMITTED, started_at=self.at, reason="")
-            for job in self.books.jobs_of(run.id):
-                if job.state is JobState.WAITING and job.parents_left == 0:
-                    self.ready(job)
+            held = [job for job in self.books.jobs_of(run.id) if job.state is JobState.WAITING]
+            ready = [(job, "slot") for job in held if job.parents_left == 0]
+            self._move_unowned(ready, JobEvent.READY)
 
     def abort_run(self, run: Run) -> Run:
         """Ask for the run's end. What never started ends now; the rest when it is gone."""

@@ -8,17 +8,18 @@ from typing import Any
 
 from treadle.errors import StaleMove
 from treadle.model.records import Job, Run
-from treadle.model.states import JobEvent, advance_job
+from treadle.model.states import JOB_ENDS, JobEvent, advance_job
+from treadle.storage.ledger import rows
 from treadle.storage.ledger.upkeep import QUERIES
 
 KINDS = {event: f"job.{event}" for event in JobEvent}
-END_UNSTARTED: str = QUERIES.end_unstarted.sql
+MOVE_UNOWNED: str = QUERIES.move_unowned.sql
 COPY_OUTPUTS: str = QUERIES.copy_outputs.sql
 WITH_JOBS = ("edges", "attempts", "outputs", "arguments", "metrics", "blobs")
 
 
 class Bulk:
-    """The part of interfaces.Books that ends, copies and forgets many jobs of one run."""
+    """The part of interfaces.Books that moves, copies and forgets many jobs of one run."""
 
     _db: sqlite3.Connection
 
@@ -30,25 +31,22 @@ class Bulk:
     ) -> None:
         raise NotImplementedError
 
-    def end_unstarted(
+    def move_unowned(
         self, jobs: Sequence[tuple[Job, str]], event: JobEvent, at: datetime
     ) -> list[Job]:
-        after = [
-            replace(job, state=advance_job(job.state, event), reason=reason, ended_at=at)
-            for job, reason in jobs
-        ]
+        after = [_moved(job, event, reason, at) for job, reason in jobs]
         values = [
             {
                 "id": job.id,
                 "state": job.state.value,
                 "reason": job.reason,
-                "ended_at": at.timestamp(),
+                "ended_at": rows.seconds(job.ended_at),
                 "from_state": before.state.value,
                 "from_attempt": before.attempt,
             }
             for job, (before, _) in zip(after, jobs, strict=True)
         ]
-        if self._db.executemany(END_UNSTARTED, values).rowcount != len(after):
+        if self._db.executemany(MOVE_UNOWNED, values).rowcount != len(after):
             raise StaleMove(f"of {len(after)} jobs some are not what they were any more")
         for job in after:
             self.add_event(job.stream, KINDS[event], at, job.id, event_data(job, event))
@@ -65,6 +63,12 @@ class Bulk:
         for what in WITH_JOBS:  # at once, and not job by job as the jobs go
             getattr(QUERIES, f"delete_{what}_of_run")(self._db, run_id=run_id)
         QUERIES.delete_run(self._db, id=run_id)
+
+
+def _moved(job: Job, event: JobEvent, reason: str, at: datetime) -> Job:
+    state = advance_job(job.state, event)
+    ended_at = at if state in JOB_ENDS else None
+    return replace(job, state=state, reason=reason, ended_at=ended_at)
 
 
 def event_data(job: Job, event: JobEvent) -> dict[str, Any]:

@@ -64,7 +64,7 @@ UPDATE jobs SET state = :state, owner = :owner, reason = :reason, ended_at = :en
  WHERE id = :id AND +state = :from_state AND attempt = :from_attempt AND owner IS :from_owner
 RETURNING id;
 
--- name: end_unstarted*!
+-- name: move_unowned*!
 -- As move_job, of jobs that nobody owns.
 UPDATE jobs SET state = :state, reason = :reason, ended_at = :ended_at
  WHERE id = :id AND +state = :from_state AND attempt = :from_attempt AND owner IS NULL;
