@@ -74,6 +74,12 @@ def test_the_schema_is_printed_or_written(project: Treadle) -> None:
     assert json.loads((project.folder / "editor.json").read_text()) == printed
 
 
+def test_the_document_of_the_http_api_is_printed_for_generators_of_clients(project):
+    printed = json.loads(project("schema", "--http"))
+    assert printed["openapi"] == "3.1.0"
+    assert "/api/v1/runs" in printed["paths"]
+
+
 def test_a_pipeline_of_python_is_written_as_a_file_that_runs_alike(project: Treadle) -> None:
     done = project.all("export", "pipelines.py:compare", "-o", "compare.yaml")
     assert done.stderr == (

@@ -168,3 +168,8 @@ def test_what_is_answered_about_groups_is_what_the_document_says(http, conforms)
 )
 def test_a_problem_is_what_the_document_says(http, conforms, path, operation, status):
     assert conforms(http.get(path), operation)["status"] == status
+
+
+def test_a_word_of_ours_stands_for_no_digest(http):
+    answer = http.put("/blobs/missing", content=b"x")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

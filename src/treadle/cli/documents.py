@@ -1,5 +1,6 @@
 """`treadle validate`, `schema` and `export`: pipeline files, checked and written."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -137,11 +138,20 @@ Into = Annotated[
 ]
 
 
-def schema(file: Into = None) -> None:
+def schema(
+    http: Annotated[
+        bool, typer.Option("--http", help="The OpenAPI document of the HTTP API instead.")
+    ] = False,
+    file: Into = None,
+) -> None:
     """Print the JSON Schema of pipeline files, for editors and other programs."""
+    if http:
+        from treadle.api.http.openapi import document  # noqa: PLC0415 - all of the API
+
+        return _put(json.dumps(document(), indent=2) + "\n", file)
     from treadle.formats.schema import schema_text  # noqa: PLC0415 - msgspec
 
-    _put(schema_text(), file)
+    return _put(schema_text(), file)
 
 
 def export(
