@@ -39,8 +39,9 @@ bench: $(RUN_READY) ## measure, ours beside its peers (BENCH="--ours-only --only
 coverage: $(DEV_READY) ## tests with coverage, slots and forked processes included
 	@./scripts/coverage $(BIN) $(TESTS)
 
-docs: $(DEV_READY) ## write docs/reference anew from the code
+docs: $(DEV_READY) ## write docs/reference and the async stub anew from the code
 	@$(BIN)/python docs/generate.py
+	@$(BIN)/python scripts/stub.py
 
 pins: ## choose the newest versions anew and write constraints.txt
 	@PYTHON=$(PYTHON) ./scripts/pin

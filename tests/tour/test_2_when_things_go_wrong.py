@@ -34,7 +34,7 @@ def test_wrong_parameters_are_refused_with_file_and_line(t: Client) -> None:
 
     with pytest.raises(InvalidParameters, match=r"no such parameter. Did you mean 'y'\?"):
         t.run(halves, x=1, yy=2)
-    assert t.runs() == []
+    assert list(t.runs()) == []
 
 
 def test_a_result_is_not_known_while_the_pipeline_is_traced(t: Client) -> None:

@@ -18,7 +18,7 @@ from treadle.model.refs import Ref
 
 if TYPE_CHECKING:
     from treadle.client import Client
-    from treadle.client.api import GroupDetail
+    from treadle.client.details import GroupDetail
     from treadle.server.embedded import Embedded
 
 LAST = ("@last", "latest")

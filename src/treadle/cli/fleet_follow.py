@@ -20,7 +20,7 @@ from treadle.model.records import Run
 from treadle.model.states import RUN_ENDS, RunState
 
 if TYPE_CHECKING:
-    from treadle.client.api import GroupDetail
+    from treadle.client.details import GroupDetail
 
 LOOK_SECONDS = 0.25  #: between two looks at a group
 PATIENCE = 10  #: a look that took long is followed by so many times as long a pause

@@ -3,13 +3,20 @@
 import functools
 import math
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from treadle.client.details import (
+    GroupDetail,
+    JobDetail,
+    RunDetail,
+    is_end,
+    read_record,
+    read_run,
+)
 from treadle.client.download import FileRoom, download, download_into
 from treadle.client.link import Link
 from treadle.client.story import story
@@ -21,39 +28,9 @@ from treadle.model.groups import Group
 from treadle.model.records import Attempt, Event, Job, Metric, Run, Submission, Tool
 from treadle.model.refs import Ref
 from treadle.model.states import JOB_ENDS, RUN_ENDS
-from treadle.model.wire import from_wire, to_wire
+from treadle.model.wire import to_wire
 
 LONG_POLL_SECONDS = 300.0
-R = TypeVar("R")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDetail:
-    """A run with all its jobs, in the order of its steps. edges: (parent job, child job)."""
-
-    run: Run
-    jobs: tuple[Job, ...]
-    edges: tuple[tuple[str, str], ...]
-    arguments: Mapping[str, Arguments]  #: by job id; empty unless asked for
-    kinds: Mapping[str, str] = field(default_factory=dict)  #: by tool id: function, script, ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobDetail:
-    """A job with what it made (no bytes in the refs) and how often it was tried."""
-
-    job: Job
-    outputs: Mapping[str, Ref]
-    attempts: tuple[Attempt, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupDetail:
-    """The runs of a group, oldest first, and their jobs that are under way."""
-
-    runs: tuple[Run, ...]
-    active: tuple[Job, ...]
-    began: Mapping[str, datetime]  #: run id -> when its first step started
 
 
 class Api:
@@ -120,15 +97,15 @@ class Api:
             "arguments": {name: bindings.to_wire(b) for name, b in arguments.items()},
             "priority": priority,
         }
-        return _read(Job, await self.wire.post("/calls", body, creates=True))
+        return read_record(Job, await self.wire.post("/calls", body, creates=True))
 
     async def job(self, job_id: str, wait_seconds: float = 0.0) -> JobDetail:
         wire = await self.wire.get(f"/jobs/{job_id}", wait=wait_seconds or None)
         outputs, attempts = wire.pop("outputs"), wire.pop("attempts")
         return JobDetail(
-            job=_read(Job, wire),
+            job=read_record(Job, wire),
             outputs={name: Ref.from_wire(ref) for name, ref in outputs.items()},
-            attempts=tuple(_read(Attempt, each) for each in attempts),
+            attempts=tuple(read_record(Attempt, each) for each in attempts),
         )
 
     async def abort_job(self, job_id: str, grace_seconds: float | None = None) -> None:
@@ -139,7 +116,7 @@ class Api:
     async def jobs(self, **query: Any) -> tuple[list[Job], str | None]:
         """A page of the calls, or of the jobs of a `run`, and the cursor of the next."""
         wire = await self.wire.get("/jobs", **query)
-        return [_read(Job, each) for each in wire["jobs"]], wire["next"]
+        return [read_record(Job, each) for each in wire["jobs"]], wire["next"]
 
     async def job_report(self, job_id: str) -> dict[str, Any]:
         """The whole outcome of a job."""
@@ -191,15 +168,17 @@ class Api:
     # runs
 
     async def submit(self, submission: Submission) -> Run:
-        return _run(await self.wire.post("/runs", to_wire(submission), creates=True))
+        return read_run(await self.wire.post("/runs", to_wire(submission), creates=True))
 
     async def runs(self, **query: Any) -> tuple[list[Run], str | None]:
         """A page of runs, newest first, and the cursor of the next."""
         wire = await self.wire.get("/runs", **query)
-        return [_run(each) for each in wire["runs"]], wire["next"]
+        return [read_run(each) for each in wire["runs"]], wire["next"]
 
     async def run(self, run_id: str, wait_seconds: float = 0.0) -> Run:
-        return _run(await self.wire.get(f"/runs/{run_id}", jobs=False, wait=wait_seconds or None))
+        return read_run(
+            await self.wire.get(f"/runs/{run_id}", jobs=False, wait=wait_seconds or None)
+        )
 
     async def run_ended(self, run_id: str, timeout_seconds: float | None = None) -> Run:
         """Wait for the run's end, or for the time to be over."""
@@ -216,8 +195,8 @@ class Api:
         jobs, edges, given = wire.pop("jobs"), wire.pop("edges"), wire.pop("arguments", {})
         tools = wire.pop("tools", {})
         return RunDetail(
-            run=_run(wire),
-            jobs=tuple(_read(Job, job) for job in jobs),
+            run=read_run(wire),
+            jobs=tuple(read_record(Job, job) for job in jobs),
             edges=tuple((parent, child) for parent, child in edges),
             arguments={
                 job_id: {name: bindings.from_wire(b) for name, b in each.items()}
@@ -228,10 +207,10 @@ class Api:
 
     async def abort(self, run_id: str, grace_seconds: float | None = None) -> Run:
         body = {} if grace_seconds is None else {"grace_seconds": grace_seconds}
-        return _run(await self.wire.post(f"/runs/{run_id}/abort", body))
+        return read_run(await self.wire.post(f"/runs/{run_id}/abort", body))
 
     async def retry(self, run_id: str) -> Run:
-        return _run(await self.wire.post(f"/runs/{run_id}/retry", creates=True))
+        return read_run(await self.wire.post(f"/runs/{run_id}/retry", creates=True))
 
     async def delete(self, run_id: str) -> None:
         await self.wire.request("DELETE", f"/runs/{run_id}")
@@ -239,7 +218,7 @@ class Api:
     async def groups(self, **query: Any) -> tuple[list[Group], str | None]:
         """A page of the groups, newest first, and the cursor of the next."""
         wire = await self.wire.get("/groups", **query)
-        return [_read(Group, each) for each in wire["groups"]], wire["next"]
+        return [read_record(Group, each) for each in wire["groups"]], wire["next"]
 
     async def group(self, name: str) -> GroupDetail:
         """All its runs."""
@@ -247,8 +226,8 @@ class Api:
         before: str | None = None
         while True:
             wire = await self.wire.get(f"/groups/{quote(name, safe='')}", before=before)
-            runs += [_run(each) for each in wire["runs"]]
-            active += [_read(Job, each) for each in wire["active"]]
+            runs += [read_run(each) for each in wire["runs"]]
+            active += [read_record(Job, each) for each in wire["active"]]
             began |= {key: datetime.fromisoformat(at) for key, at in wire["began"].items()}
             if (before := wire["next"]) is None:
                 return GroupDetail(runs=tuple(runs), active=tuple(active), began=began)
@@ -256,7 +235,9 @@ class Api:
     async def metrics(self, run_id: str, *, last: bool = False) -> list[Metric]:
         """All that was logged, in order; or the last values, in the order of the steps."""
         wire = await self.wire.get(f"/runs/{run_id}/metrics", last=last or None)
-        return [_read(Metric, each | {"value": float(each["value"])}) for each in wire["metrics"]]
+        return [
+            read_record(Metric, each | {"value": float(each["value"])}) for each in wire["metrics"]
+        ]
 
     async def events(
         self, run_id: str, *, after: int = 0, follow: bool = True, output: bool = False
@@ -273,8 +254,8 @@ class Api:
         path = f"/runs/{run_id}/events"
         query = {"follow": follow, "output": output or None}
         async for batch in story(self.wire, path, str(after), is_over, **query):
-            events = [_read(Event, told.document) for told in batch]
-            ended = ended or any(_is_end(event) for event in events)
+            events = [read_record(Event, told.document) for told in batch]
+            ended = ended or any(is_end(event) for event in events)
             yield events
 
     async def all_events(
@@ -289,7 +270,7 @@ class Api:
             return not follow
 
         async for batch in story(self.wire, "/events", after, is_over, follow=follow):
-            yield [_read(Event, told.document) for told in batch]
+            yield [read_record(Event, told.document) for told in batch]
 
     # what there is
 
@@ -308,7 +289,7 @@ class Api:
     async def tool(self, name: str, version: str) -> Tool:
         """The definition of a version."""
         path = f"/tools/{quote(name, safe='')}/versions/{quote(version, safe='')}"
-        return _read(Tool, await self.wire.get(path))
+        return read_record(Tool, await self.wire.get(path))
 
     async def pipelines(self, **query: Any) -> tuple[list[dict[str, Any]], str | None]:
         """A page of the pipelines, and the cursor of the next."""
@@ -328,11 +309,11 @@ class Api:
         """(the token, its text, which nobody can have again). wanted: name, scopes, ..."""
         wire = await self.wire.post("/tokens", wanted, creates=True)
         text: str = wire.pop("text")
-        return from_wire(Token, wire), text
+        return read_record(Token, wire), text
 
     async def tokens(self) -> list[Token]:
         """All of them, oldest first."""
-        return [from_wire(Token, each) for each in (await self.wire.get("/tokens"))["tokens"]]
+        return [read_record(Token, each) for each in (await self.wire.get("/tokens"))["tokens"]]
 
     async def revoke_token(self, name: str) -> None:
         """By name or id."""
@@ -342,19 +323,3 @@ class Api:
         """A page of the audit log, newest first, and the cursor of the next."""
         wire = await self.wire.get("/audit", **query)
         return wire["entries"], wire["next"]
-
-
-def _run(wire: Any) -> Run:
-    return _read(Run, wire)
-
-
-def _is_end(event: Event) -> bool:
-    """Nothing comes after it in the diary of its run."""
-    ends = event.kind == "run.deleted" or event.data.get("state") in RUN_ENDS
-    return event.job_id is None and ends
-
-
-def _read(kind: type[R], wire: Any) -> R:
-    """A record; what only a newer server knows of is left out."""
-    known = {each.name for each in fields(kind)}  # type: ignore[arg-type]
-    return from_wire(kind, {name: value for name, value in wire.items() if name in known})

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from treadle.client.api import GroupDetail
+from treadle.client.details import GroupDetail
 from treadle.client.link import Link
 from treadle.client.sending import Runnable
 from treadle.model.bindings import DEFAULT_OUTPUT

@@ -21,7 +21,8 @@ from treadle.model.groups import Group
 from treadle.model.records import Event, Submission
 
 if TYPE_CHECKING:
-    from treadle.client.api import Api, GroupDetail
+    from treadle.client.api import Api
+    from treadle.client.details import GroupDetail
     from treadle.client.sending import Runnable
 
 _OPTIONS = [each.name for each in fields(RunOptions)]

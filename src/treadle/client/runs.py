@@ -18,7 +18,8 @@ from treadle.model.records import Run as RunRecord
 from treadle.model.states import JOB_ENDS, RUN_ENDS, RunState
 
 if TYPE_CHECKING:
-    from treadle.client.api import Api, RunDetail
+    from treadle.client.api import Api
+    from treadle.client.details import RunDetail
     from treadle.client.following import Message
 
     Gathered = tuple[Binding | None, dict[Output | str, tuple[bytearray, str]]]

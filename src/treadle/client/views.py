@@ -14,7 +14,7 @@ from treadle.model.records import Event
 from treadle.model.states import JOB_ENDS, JOB_GOOD_ENDS, RUN_ENDS
 
 if TYPE_CHECKING:
-    from treadle.client.api import RunDetail
+    from treadle.client.details import RunDetail
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 WORDS = {
