@@ -171,3 +171,19 @@ def test_an_upload_that_asks_first_is_told_to_go_on(client):
         assert caller.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         caller.sendall(data)
         assert caller.recv(4096).startswith(b"HTTP/1.1 201 Created")
+
+
+def test_a_caller_who_leaves_in_the_middle_of_a_blob_leaves_no_file(client, http):
+    data = b"x" * 30_000_000
+    blobs = client.link.settings.data_dir / "blobs"
+    with socket.socket(socket.AF_UNIX) as caller:
+        caller.connect(read_card(client.link.settings.data_dir).socket)
+        digest = blake3(data).hexdigest()
+        head = f"PUT /api/v1/blobs/{digest} HTTP/1.1\r\nhost: localhost\r\n"
+        caller.sendall(f"{head}content-length: {len(data)}\r\n\r\n".encode())
+        caller.sendall(data[:20_000_000])
+        while not any((blobs / "tmp").glob("*")):  # until the thread has begun
+            http.get("/health")
+    while any((blobs / "tmp").glob("*")):  # until it knows that nobody is there any more
+        http.get("/health")
+    assert http.head(f"/blobs/{digest}").status_code == 404
