@@ -12,8 +12,8 @@ from starlette.requests import Request
 
 from treadle.interfaces import BlobStore
 
-BATCH_BYTES = 1024 * 1024  #: at least, so that few hops to the thread are needed
-AHEAD = 4  #: batches that the socket may be ahead of the thread
+BATCH_BYTES = 4 * 1024 * 1024  #: at least, so that few hops to the thread are needed
+AHEAD = 2  #: batches that the socket may be ahead of the thread
 Batch = list[bytes]
 
 
