@@ -35,6 +35,9 @@ def test_the_stream_of_all_begins_now_and_goes_on_from_the_id_of_any_event(clien
         assert [next(events) for _ in heard[4:]] == heard[4:]
     with listening(http, "/events", after=heard[3].id) as events:
         assert [next(events) for _ in heard[4:]] == heard[4:]
+    # A browser asks again at the address it began with
+    with listening(http, "/events", after=heard[0].id, last_id=heard[3].id) as events:
+        assert [next(events) for _ in heard[4:]] == heard[4:]
 
 
 def test_the_stream_of_all_tells_what_was_before_when_asked_from_the_beginning(client, http):

@@ -100,11 +100,13 @@ def _kinds(values: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _after(asked: HTTPConnection, values: dict[str, Any]) -> int | None:
-    """The place of the last event that the caller knows; None if it names none."""
-    if values["after"] is not None:
-        return _place("after=", values["after"])
-    text = asked.headers.get("last-event-id", "")
-    return _place("Last-Event-ID: ", text) if text else None
+    """The place of the last event that the caller knows; None if it names none.
+
+    The header goes first: a browser that connects again sends it with the address it began with.
+    """
+    if text := asked.headers.get("last-event-id", ""):
+        return _place("Last-Event-ID: ", text)
+    return _place("after=", values["after"]) if values["after"] is not None else None
 
 
 def _place(what: str, text: str) -> int:

@@ -40,7 +40,7 @@ FOLLOW = Query(name="follow", text="Go on with what comes.", kind="switch", defa
 OF_EVENTS = (
     Query(
         name="after",
-        text="From which event's number on; default the header Last-Event-ID, or 0.",
+        text="From which event's number on; default 0. The header Last-Event-ID goes first.",
     ),
     KIND,
     Query(
@@ -54,8 +54,8 @@ OF_EVENTS = (
 OF_ALL_EVENTS = (
     Query(
         name="after",
-        text="The `cursor` of an event, to go on from there; 0 is the beginning. Default the header"
-        " Last-Event-ID, or from now on; without `follow`, the beginning.",
+        text="The `cursor` of an event, to go on from there; 0 is the beginning. Default: from now"
+        " on; without `follow`, the beginning. The header Last-Event-ID goes first.",
     ),
     KIND,
     Query(name="user", text="Only of runs and calls of this user."),
