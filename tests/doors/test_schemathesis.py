@@ -59,6 +59,7 @@ def test_whatever_is_asked_is_answered_as_documented(server, tmp_path):
     assert generated(server, tmp_path, 4, *phases, "--max-examples", "12") > 2000
 
 
+@pytest.mark.timeout(280)
 def test_whatever_is_asked_about_what_there_is_is_answered_as_documented(server, tmp_path):
     names = existing(server)
     (tmp_path / "schemathesis.toml").write_text(configuration(names))
