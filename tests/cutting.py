@@ -76,9 +76,10 @@ class Proxy:
                 if self._swallowing.is_set():
                     self._swallowing.clear()
                     return self._break(pair)
-                near.sendall(data)
+                most = self.cut_after[0] - passed if self.cut_after else len(data)
+                near.sendall(data[: max(0, most)])
                 passed += len(data)
-                if self.cut_after and passed >= self.cut_after[0]:
+                if most < len(data):
                     self.cut_after.pop(0)
                     return self._break(pair)
         self._break(pair, counts=False)
