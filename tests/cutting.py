@@ -12,6 +12,7 @@ class Proxy:
 
     cut(): break all connections now. swallow(): let the next request through, and break off instead
     of its answer. cut_after: break each of the next connections after so many bytes of answers.
+    cut_behind: break where an answer holds these bytes, and let nobody in until it is empty again.
     """
 
     def __init__(self, url: str) -> None:
@@ -22,6 +23,8 @@ class Proxy:
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._swallowing = threading.Event()
         self.cut_after: list[int] = []
+        self.cut_behind = b""
+        self.shut = threading.Event()  #: since it broke behind these bytes
         self.cuts = 0
         self.port = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -51,6 +54,9 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listening.accept()
+                if self.shut.is_set() and self.cut_behind:
+                    near.close()
+                    continue
                 try:
                     far = socket.create_connection(self._target)
                 except OSError:
@@ -79,6 +85,9 @@ class Proxy:
                 most = self.cut_after[0] - passed if self.cut_after else len(data)
                 near.sendall(data[: max(0, most)])
                 passed += len(data)
+                if self.cut_behind and self.cut_behind in data:
+                    self.shut.set()
+                    return self._break(pair)
                 if most < len(data):
                     self.cut_after.pop(0)
                     return self._break(pair)

@@ -79,6 +79,28 @@ def test_events_of_all_runs_go_on_too(through, proxy):
     assert set(since) == {second.id}
 
 
+def test_what_happens_while_a_quiet_stream_is_cut_is_told_too(through, proxy, server):
+    # Given somebody who follows all runs from now on, and whose connection breaks before any event
+    proxy.cut_behind = b"id: "
+    told = []
+
+    def follow():
+        news = through.events()
+        told.extend(next(news) for _ in range(2))
+        news.close()
+
+    following = threading.Thread(target=follow)
+    following.start()
+    assert proxy.shut.wait(20)
+    # When something happens before it is there again
+    with Client(server.url, server.token) as other:
+        run = other.run(flows.sums)
+    proxy.cut_behind = b""
+    # Then it is told
+    following.join(30)
+    assert [(event.stream, event.number) for event in told] == [(run.id, 1), (run.id, 2)]
+
+
 def test_a_followed_log_goes_on_where_it_was(through, proxy, gate):
     run = through.submit(flows.printing, gate=str(gate), parts=3)
     pieces = run["print_in_parts"].logs(follow=True)

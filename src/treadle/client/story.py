@@ -9,7 +9,8 @@ from treadle.client.wire import Wire
 
 
 class Told(NamedTuple):
-    """id: from where to go on after it; "" for news that is not told again."""
+    """id: from where to go on after it; "" for news that is not told again. document: None where
+    only the place is told, so that a quiet stream can be taken up where it was."""
 
     id: str
     document: Any
@@ -35,9 +36,10 @@ async def story(
                 async for part in answer.aiter_raw():
                     backoff.renew()
                     *blocks, rest = (rest + part).split(b"\n\n")
-                    if told := list(_told(blocks)):
-                        after = next((each.id for each in reversed(told) if each.id), after)
-                        yield told
+                    told = list(_told(blocks))
+                    after = next((each.id for each in reversed(told) if each.id), after)
+                    if events := [each for each in told if each.document is not None]:
+                        yield events
             if await is_over() or not await backoff.pause():
                 return
         except ConnectionResetError:
@@ -47,5 +49,5 @@ async def story(
 def _told(blocks: list[bytes]) -> Iterator[Told]:
     for block in blocks:
         fields = dict(line.partition(b": ")[::2] for line in block.split(b"\n"))
-        if b"data" in fields:
-            yield Told(fields.get(b"id", b"").decode(), msgspec.json.decode(fields[b"data"]))
+        document = msgspec.json.decode(fields[b"data"]) if b"data" in fields else None
+        yield Told(fields.get(b"id", b"").decode(), document)
