@@ -18,6 +18,8 @@ from cli.conftest import Treadle
 from cli.served import Remote, marked_server, remote_of
 from serving import Server, start_server, stop_server
 from treadle.cli.signals import SAME_SECONDS
+from treadle.client import Client
+from treadle.model.states import JobState
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +177,25 @@ def test_ctrl_c_aborts_the_run_of_the_server(remote: Remote) -> None:
     assert process.stdout is not None
     assert b"Ctrl-C again leaves the rest to the server" in process.stdout.read()
     assert remote.json("show", run_id)["run"]["state"] == "aborted"
+
+
+def test_ctrl_c_while_the_file_is_loaded_frees_the_slot(remote: Remote) -> None:
+    (remote.folder / "endless.py").write_text(
+        "import pathlib, time\n"
+        f"pathlib.Path({str(remote.folder / 'loading')!r}).touch()\n"
+        "time.sleep(600)\n"
+    )
+    process = remote.begin("run", "endless.py")
+    while not (remote.folder / "loading").exists():
+        assert process.poll() is None
+        psutil.Process().cpu_percent(interval=0.05)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    assert remote.server is not None
+    with Client(remote.server.url, remote.server.token) as client:
+        (loader,), _ = client.door(lambda api: api.jobs(limit=1))
+        ended = client.door(lambda api: api.job_ended(loader.id))
+    assert ended.job.state is JobState.ABORTED
 
 
 def test_a_second_ctrl_c_leaves_the_run_to_the_server(remote: Remote) -> None:

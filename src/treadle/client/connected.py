@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio.from_thread import start_blocking_portal
 
-from treadle.client.link import blocking
-from treadle.errors import Unavailable
+from treadle.client.calls import end_calls
+from treadle.client.link import blocking, closed
 
 if TYPE_CHECKING:
     import httpx
@@ -58,7 +58,7 @@ class Connected:
         return False
 
     async def http(self) -> "httpx.AsyncClient":
-        if self._http is None or self._closed:
+        if self._http is None:
             raise closed()
         return self._http
 
@@ -72,18 +72,15 @@ class Connected:
             blocking(self.portal, self._leave)
 
     async def _leave(self) -> None:
-        if self._http is not None:
-            await self._http.aclose()
+        await end_calls(self.portal)  # the connection is theirs until they have ended
+        http, self._http = self._http, None
+        if http is not None:
+            await http.aclose()
         self._closing.set()
 
     def abandon(self) -> None:
         """In a forked child: let go of the parent's things, touch nothing else."""
         self._closed = True
-
-
-def closed() -> Unavailable:
-    """What is said to whoever uses a link that was closed."""
-    return Unavailable("This client is closed.", hint="Connect again.")
 
 
 alive: "weakref.WeakSet[Connected]" = weakref.WeakSet()

@@ -75,20 +75,28 @@ class Begun(Generic[T]):
 def begun(portal: "BlockingPortal", fn: Callable[..., Awaitable[T]], *args: Any) -> Begun[T]:
     """The coroutine function, begun in the portal's loop; cancelling the future cancels it there.
 
-    Raises Unavailable if the client was closed.
+    Raises Unavailable if the client was closed, now or before it has ended.
     """
+    from treadle.client.calls import call_of  # noqa: PLC0415 - `import treadle` inside a step
+
     over: concurrent.futures.Future[None] = concurrent.futures.Future()
 
     async def call() -> T:
         try:
-            return await fn(*args)
+            async with call_of(portal):
+                return await fn(*args)
         finally:
             over.set_result(None)
 
     try:
         return Begun(portal.start_task_soon(call), over)
     except RuntimeError as error:
-        raise Unavailable("This client is closed.", hint="Connect again.") from error
+        raise closed() from error
+
+
+def closed() -> Unavailable:
+    """What is said to whoever uses a link that was closed."""
+    return Unavailable("This client is closed.", hint="Connect again.")
 
 
 def blocking(portal: "BlockingPortal", fn: Callable[..., Awaitable[T]], *args: Any) -> T:

@@ -5,6 +5,7 @@ it is read here.
 """
 
 import base64
+import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from anyio import to_thread
+from anyio import CancelScope, get_cancelled_exc_class, to_thread
 from blake3 import blake3
 
 from treadle.authoring.bundles import Bundle, bundle
@@ -35,6 +36,7 @@ from treadle.model.wire import from_wire
 
 if TYPE_CHECKING:
     from treadle.client.api import Api
+    from treadle.client.details import JobDetail
     from treadle.formats.native import Loaded
 
 DOCUMENTS = (".yaml", ".yml", ".json")
@@ -167,7 +169,7 @@ async def _told(
     """What the loader says in a slot. address: to seal secrets for."""
     arguments = _arguments(bundled, request, address)
     job = await api.call(_loader(bundled), arguments, priority=1_000_000)
-    ended = (await api.job_ended(job.id)).job
+    ended = (await _ended_or_aborted(api, job.id)).job
     if ended.failure is not None:
         raise _load_error(ended)
     if error := no_result(ended):
@@ -175,6 +177,16 @@ async def _told(
     data, _, _ = await api.output(job.id, DEFAULT_OUTPUT)
     told: dict[str, Any] = msgspec.json.decode(data)
     return told
+
+
+async def _ended_or_aborted(api: "Api", job_id: str) -> "JobDetail":
+    """Wait for the loader's end; whoever cancels this frees its slot."""
+    try:
+        return await api.job_ended(job_id)
+    except get_cancelled_exc_class():
+        with CancelScope(shield=True), contextlib.suppress(TreadleError):  # it ends by itself
+            await api.abort_job(job_id)
+        raise
 
 
 def _loader(bundled: Bundle) -> Tool:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from treadle.client.address import checked_url, is_loopback
 from treadle.client.backoff import Backoff
-from treadle.client.connected import PATIENCE_SECONDS, Connected, closed
+from treadle.client.connected import PATIENCE_SECONDS, Connected
 from treadle.client.credentials import token_for
+from treadle.client.link import closed
 from treadle.errors import InvalidRequest, TreadleError, Unavailable
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class RemoteLink(Connected):
         backoff = Backoff(self.patience_seconds if self._answered else 0.0)
         async with self._restoring:
             told = False
-            while not await self._answers(broken):
+            while self._closed or not await self._answers(broken):
                 if self._closed:
                     raise closed()
                 if error := hopeless(self.url, why):

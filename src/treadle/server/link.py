@@ -12,7 +12,8 @@ import anyio
 import anyio.abc
 
 from treadle.client.backoff import Backoff
-from treadle.client.connected import Connected, closed
+from treadle.client.connected import Connected
+from treadle.client.link import closed
 from treadle.engine.local.process_tree import MARK_VARIABLE
 from treadle.errors import InternalError, OwnedElsewhere, TreadleError, Unavailable
 from treadle.model.records import Run
