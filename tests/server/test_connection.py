@@ -27,7 +27,8 @@ PIECE = b"x" * 2**20
 
 
 async def app(scope, receive, send):
-    """/endless is more than any buffer holds, /refuse reads no body, all else counts its bytes."""
+    """/endless is more than any buffer holds, /refuse reads no body, /headers counts headers,
+    all else the bytes of the body."""
     size = 0
     if scope["path"] == "/endless":
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -41,7 +42,7 @@ async def app(scope, receive, send):
         size += len(message["body"])
         if not message["more_body"]:
             break
-    body = str(size).encode()
+    body = str(len(scope["headers"]) if scope["path"] == "/headers" else size).encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -162,6 +163,39 @@ def test_headers_without_measure_are_answered_431(address, size):
 
     assert status_of(answer) == 431
     assert b"connection: close" in answer
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nX-Large: ", b"0\r\n" + b"X: y\r\n" * 999, b"1;"])
+def test_what_stands_between_pieces_of_a_body_or_behind_it_has_a_measure_too(endless):
+    with served(body_seconds=30.0) as address, call(address) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"1\r\nx\r\n" + endless)
+        with contextlib.suppress(OSError):  # it hangs up on us
+            for _ in range(100):
+                connection.sendall(b"X" * 2**16 if b"y" not in endless else b"X: y\r\n" * 2**13)
+
+        assert status_of(all_of(connection)) == 431
+
+
+def test_headers_behind_a_body_count_for_nothing(address):
+    with call(address) as connection:
+        connection.sendall(
+            b"POST /headers HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
+        connection.sendall(b"1\r\nx\r\n0\r\nHost: y\r\nAuthorization: z\r\n\r\n")
+
+        assert answer_of(connection).endswith(b"2")
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
+def test_a_request_for_a_protocol_that_is_not_here_is_answered_as_it_stands(address, protocol):
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: " + protocol
+    with call(address) as connection:
+        for _ in range(2):
+            connection.sendall(head + b"\r\nContent-Length: 4\r\n\r\nbo")
+            connection.sendall(b"dy")
+
+            assert answer_of(connection).endswith(b"4")
 
 
 def test_a_target_without_measure_is_answered_431(address):

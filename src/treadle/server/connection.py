@@ -6,18 +6,20 @@ door, once a second and only while there are any, so that a request costs no tim
 """
 
 import asyncio
-import json
 import logging
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, Literal
 
 import httptools
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from treadle.errors import InvalidRequest, TooLarge, Unavailable
+from treadle.server.refusal import refusal
+
 Waiting = Literal["", "headers", "body", "leaving"]
+OF_UPGRADES = (b"upgrade", b"connection")
 log = logging.getLogger("treadle.server.connection")
 
 
@@ -70,7 +72,7 @@ class Connection(HttpToolsProtocol):
         self._warden, self._limits = warden, warden.limits
         self._waiting: Waiting = "headers"
         self._since = self.loop.time()
-        self._received = 0  # bytes since the present wait for headers began
+        self._received = 0  # bytes since the present wait began, or the last piece of a body
         self._refused = False
         self._unread: int | None = None  # bytes that the reader has not taken, at the last look
         self._unread_since = 0.0
@@ -84,7 +86,7 @@ class Connection(HttpToolsProtocol):
             if len(self.connections) > 2 * self._limits.connections:
                 transport.abort()
             else:
-                self._refuse(503, "unavailable", "There are too many connections.")
+                self._refuse(503, Unavailable.code, "There are too many connections.")
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
@@ -92,36 +94,40 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if not self._waiting and (self.cycle is None or self.cycle.response_complete):
             self._wait_for("headers")
-        was_waiting = self._waiting == "headers"
+        self._received += len(data)
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            if self._should_upgrade() and not self._refused:
-                self.handle_websocket_upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            if not self._refused:
+                self._upgrade(data[upgrade.args[0] :])
             return
         except httptools.HttpParserError:
-            self._refuse(400, "invalid_request", "This is not HTTP/1.1.")
+            self._refuse(400, InvalidRequest.code, "This is not HTTP/1.1.")
             return
-        if was_waiting and self._waiting == "headers":
-            self._received += len(data)
-            if self._received > self._limits.header_bytes:
-                self._refuse_headers()
+        if self._waiting and self._received > self._limits.header_bytes:
+            self._refuse_headers()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self._waiting != "headers":
             self._wait_for("headers")
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """But for those behind a body: nothing here asks for them."""
+        if self._waiting == "headers":
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if size > self._limits.header_bytes:
             self._refuse_headers()
-        if self._refused:
+        if self._refused or self._is_said_again():
             return
         self._wait_for("body")
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
+        self._received = 0
         if not self._refused:
             if self._waiting == "body":
                 self._since = self.loop.time()
@@ -136,7 +142,7 @@ class Connection(HttpToolsProtocol):
         self.cycle.message_event.set()
 
     def on_message_complete(self) -> None:
-        if self._refused:
+        if self._refused or self._is_said_again():
             return
         self._waiting = ""
         super().on_message_complete()
@@ -158,7 +164,7 @@ class Connection(HttpToolsProtocol):
             self._wait_for("leaving")
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "invalid_request", msg)
+        self._refuse(400, InvalidRequest.code, msg)
 
     def _wait_for(self, what: Waiting) -> None:
         self._waiting, self._since, self._received = what, self.loop.time(), 0
@@ -179,17 +185,30 @@ class Connection(HttpToolsProtocol):
     # ---- WebSocket
 
     def _should_upgrade_to_ws(self) -> bool:
-        return True
+        return bool(self.parser.get_method() == b"GET")
 
-    def _unsupported_upgrade_warning(self) -> None:
-        """Such a request is answered as if it had not asked for it."""
+    def _upgrade(self, rest: bytes) -> None:
+        """To WebSocket; a request that asks for all else is parsed as if it had not asked, as
+        the parser leaves out what follows such a head. rest: what that is."""
+        if self._should_upgrade():
+            self.handle_websocket_upgrade()
+        elif self._is_said_again():
+            head = [self.parser.get_method(), b" ", self.url, b" HTTP/1.1\r\n"]
+            for name, value in self.headers:
+                head += [name, b": ", value, b"\r\n"] if name not in OF_UPGRADES else []
+            self.parser = httptools.HttpRequestParser(self)
+            self.data_received(b"".join([*head, b"\r\n", rest]))
 
-    def handle_websocket_upgrade(self) -> None:
-        from uvicorn.protocols.websockets.websockets_sansio_impl import (  # noqa: PLC0415 - 4 MB
-            WebSocketsSansIOProtocol,
+    def _is_said_again(self) -> bool:
+        parser = self.parser
+        return parser.should_upgrade() and not (
+            parser.get_method() == b"CONNECT" or self._should_upgrade()
         )
 
-        self.ws_protocol_class = WebSocketsSansIOProtocol
+    def handle_websocket_upgrade(self) -> None:
+        from treadle.server.websocket import WebSocket  # noqa: PLC0415 - 4 MB
+
+        self.ws_protocol_class = WebSocket
         super().handle_websocket_upgrade()
 
     # ---- the clock
@@ -229,7 +248,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse_headers(self) -> None:
         self._refuse(
-            431, "too_large", f"The headers are larger than {self._limits.header_bytes} bytes."
+            431, TooLarge.code, f"The headers are larger than {self._limits.header_bytes} bytes."
         )
 
     def _refuse(self, status: int, code: str, why: str) -> None:
@@ -240,13 +259,16 @@ class Connection(HttpToolsProtocol):
         self._refused = True
         log.info("refused %s: %d %s", self._name(), status, why)
         cycle = self.cycle
+        if self._waiting == "leaving" and cycle is not None and cycle.response_complete:
+            self.transport.close()  # it was answered
+            return
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
             if cycle.response_started:
                 self.transport.abort()
                 return
-        self.transport.write(_answer(status, code, why))
+        self.transport.write(refusal(status, code, why))
         self._wait_for("leaving")
 
     def eof_received(self) -> None:
@@ -255,26 +277,3 @@ class Connection(HttpToolsProtocol):
 
     def _name(self) -> str:
         return f"{self.client[0]}:{self.client[1]}" if self.client else "the owner's socket"
-
-
-def _answer(status: int, code: str, why: str) -> bytes:
-    document = {
-        "type": f"urn:treadle:error:{code}",
-        "title": HTTPStatus(status).phrase,
-        "status": status,
-        "detail": why,
-        "code": code,
-        "hint": "",
-    }
-    body = json.dumps(document).encode()
-    retry = b"retry-after: 1\r\n" if status == 503 else b""
-    length = str(len(body)).encode()
-    return (
-        STATUS_LINE[status]
-        + b"content-type: application/problem+json\r\n"
-        + retry
-        + b"content-length: "
-        + length
-        + b"\r\nconnection: close\r\n\r\n"
-        + body
-    )
