@@ -59,6 +59,7 @@ class Code:
     value: `digest` is a blob holding a cloudpickle of {name: function}, `entry` the name.
     folder: of the snapshot ("" = its top), where imports start and scripts work.
     project_dir: the project itself, where functions work if it is visible.
+    A script of neither digest, entry nor project_dir is a command in an empty folder of its own.
     """
 
     kind: Literal["snapshot", "value"]

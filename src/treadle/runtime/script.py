@@ -35,11 +35,15 @@ _WRITE_ELSEWHERE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where the code lies and the script works. script: None for a bare command."""
+    """Where the code lies and the script works. script: None for a command.
+
+    is_bare: there is no code, and the folder is an empty one of its own.
+    """
 
     code: str
     folder: str
     script: Path | None
+    is_bare: bool = False
 
     @property
     def name(self) -> str:
@@ -67,9 +71,11 @@ def _performed(order: Order, channel: Channel) -> Report:
     """Raises Stop for what could not even begin."""
     blobs = store_at(order.blobs, order.fsync)
     try:
-        place = _place(order, blobs)
         handover = Handover(order, blobs)
+        place = _place(order, blobs, handover)
         handover.make()
+        if place.is_bare:
+            os.mkdir(place.folder)
         variables = handover.variables
         program = _program(order, place, handover, variables)
     except TreadleError as error:
@@ -99,8 +105,10 @@ def _report(end: child.End, place: _Place, handover: Handover, blobs: BlobStore)
         return Report(outcome="failed", failure=stop.failure)
 
 
-def _place(order: Order, blobs: BlobStore) -> _Place:
+def _place(order: Order, blobs: BlobStore, handover: Handover) -> _Place:
     code = order.code
+    if not (code.digest or code.project_dir or code.entry):
+        return _Place(code="", folder=str(handover.folder / "work"), script=None, is_bare=True)
     root = materialise(code.digest, blobs, order.blobs) if code.digest else code.project_dir
     folder = os.path.join(root or "/", code.folder)
     if not os.path.isdir(folder):
