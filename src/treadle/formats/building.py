@@ -13,6 +13,7 @@ from treadle.errors import InvalidDefinition
 from treadle.formats.checking import read
 from treadle.formats.definition import StepDefinition
 from treadle.formats.environments import read_environment
+from treadle.formats.files import DISK, Files
 from treadle.formats.problems import Path as KeyPath
 from treadle.formats.problems import Problems
 from treadle.formats.project import Project
@@ -47,6 +48,7 @@ class Site:
     snapshot: str
     folder_in_snapshot: str
     project_dir: str
+    files: Files = DISK
 
 
 class Builder:
@@ -54,8 +56,8 @@ class Builder:
 
     def __init__(self, site: Site, templates: Templates, problems: Problems) -> None:
         self._site, self._templates, self._problems = site, templates, problems
-        self._project = Project(site.folder, site.root, site.shown)
-        self._variables = VariableReader(site.folder, templates, problems)
+        self._project = Project(site.folder, site.root, site.shown, site.files)
+        self._variables = VariableReader(site.folder, templates, problems, site.files)
         self._executions: dict[str, Execution] = {}
         self._environments: dict[str, Environment] = {}
         self._named: Mapping[str, Any] = {}
@@ -117,7 +119,8 @@ class Builder:
             self._environments[key] = OWN_ENVIRONMENT
             try:
                 where = self._problems.where(path)
-                self._environments[key] = read_environment(options, self._site.folder, where)
+                site = self._site
+                self._environments[key] = read_environment(options, site.folder, where, site.files)
             except InvalidDefinition as error:
                 self._tell_of_environment(options, path, error)
         return self._environments[key]
@@ -161,6 +164,7 @@ class Builder:
             version = f"{label}+{version}"
         environment = self._environment_of(draft)
         self._check_syntax(draft, environment)
+        self._check_installed(draft, environment)
         tool = Tool(
             id="",
             name=draft.tool_name,
@@ -188,6 +192,16 @@ class Builder:
             self._problems.warn(path, f"{error.where}: {error.message}.", hint)
         else:
             self._problems.add_error(path, error)
+
+    def _check_installed(self, draft: Draft, environment: Environment) -> None:
+        """Elsewhere than here the steps that bring no environment find what we find."""
+        if not draft.absent:
+            return
+        path, own = (*draft.path, "function"), environment == OWN_ENVIRONMENT
+        if self._site.files.is_here or not own:
+            self._problems.warn(path, draft.absent, draft.near)
+        else:
+            self._problems.add(path, draft.absent, draft.near or self._site.files.hint)
 
     def _code(self, draft: Draft) -> Code:
         site = self._site

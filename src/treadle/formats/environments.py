@@ -12,7 +12,7 @@ from typing import Any
 
 from treadle.errors import InvalidDefinition
 from treadle.formats import pyprojects
-from treadle.formats.files import read_text
+from treadle.formats.files import DISK, Files
 from treadle.formats.requirement_files import Site, check_credentials, read_file, read_lines
 from treadle.model.graph import nearest
 from treadle.model.records import Environment
@@ -23,7 +23,7 @@ _BARE_VERSION = re.compile(r"\d+(\.\d+)*$")
 
 
 def read_environment(
-    options: str | Mapping[str, Any], folder: Path, where: str = ""
+    options: str | Mapping[str, Any], folder: Path, where: str = "", files: Files = DISK
 ) -> Environment:
     """The environment that the options ask for. Relative paths start at the folder.
 
@@ -35,7 +35,7 @@ def read_environment(
     if not isinstance(options, Mapping):
         hint = 'For example {requirements: requirements.txt, python: "3.12"}.'
         raise InvalidDefinition("environment: expected a name or options.", where=where, hint=hint)
-    return _Reader(options, folder, where).environment()
+    return _Reader(options, folder, where, files).environment()
 
 
 def _from_text(text: str) -> dict[str, Any]:
@@ -51,10 +51,10 @@ def _from_text(text: str) -> dict[str, Any]:
 
 
 class _Reader:
-    def __init__(self, options: Mapping[str, Any], folder: Path, where: str) -> None:
+    def __init__(self, options: Mapping[str, Any], folder: Path, where: str, files: Files) -> None:
         self._options = {key: value for key, value in options.items() if value is not None}
-        self._folder, self._where = folder, where
-        self._site = Site(folder=folder, where=where)
+        self._folder, self._where, self._files = folder, where, files
+        self._site = Site(folder=folder, where=where, files=files)
 
     def environment(self) -> Environment:
         self._check_names()
@@ -82,6 +82,8 @@ class _Reader:
 
     def _interpreter(self, text: str) -> str:
         """The path of a Python: not resolved, since a virtual environment's is a symlink."""
+        if not self._files.is_here:
+            return self._interpreter_elsewhere(text)
         named = shutil.which(text) if "/" not in text else None
         path = Path(os.path.abspath(self._folder / Path(named or text).expanduser()))
         if path.is_dir():
@@ -95,8 +97,17 @@ class _Reader:
             raise self._error(f"{path} cannot be executed.", f"Is it a Python? chmod +x {path}")
         return str(path)
 
+    def _interpreter_elsewhere(self, text: str) -> str:
+        """Not looked at: whoever reads this is not the one who submits it."""
+        if not text.startswith("/") or "\0" in text:
+            raise self._error(
+                f"{text!r} is no whole path of an interpreter.",
+                "Name a Python on the machine of the server, such as /usr/bin/python3.",
+            )
+        return os.path.normpath(text)
+
     def _conda(self, text: str) -> str:
-        content = read_text(self._path(text), self._where)
+        content = self._files.read_text(self._path(text), self._where)
         check_credentials(content, Site(folder=self._folder, where=self._where, file=text))
         return content
 
@@ -137,10 +148,10 @@ class _Reader:
             return ()
         name = "pyproject.toml" if value is True else self._text("pyproject")
         path = self._path(name)
-        path = path / "pyproject.toml" if path.is_dir() else path
+        path = path / "pyproject.toml" if self._files.is_dir(path) else path
         extras, groups = self._names("extras"), self._names("groups")
-        lines = pyprojects.dependencies(path, extras, groups, self._where)
-        site = Site(folder=path.parent, where=self._where, file=path.name)
+        lines = pyprojects.dependencies(path, extras, groups, self._where, self._files)
+        site = Site(folder=path.parent, where=self._where, file=path.name, files=self._files)
         return read_lines(lines, site)
 
     def _names(self, option: str) -> list[str]:
@@ -159,7 +170,7 @@ class _Reader:
         return value
 
     def _path(self, text: str) -> Path:
-        return Path(os.path.abspath(self._folder / Path(text).expanduser()))
+        return self._files.at(self._folder, text)
 
     def _error(self, message: str, hint: str = "") -> InvalidDefinition:
         return InvalidDefinition(message, where=self._where, hint=hint)

@@ -14,7 +14,8 @@ from treadle.errors import InvalidDefinition, InvalidParameters
 from treadle.formats.building import Builder, Site
 from treadle.formats.checking import fields, read_fields
 from treadle.formats.definition import FREE, PipelineDefinition
-from treadle.formats.parameter_types import ROOT, ParameterTypes, read_types, sample
+from treadle.formats.files import DISK, Files
+from treadle.formats.parameter_types import ROOT, TYPED, ParameterTypes, read_types, sample
 from treadle.formats.problems import Problem, Problems
 from treadle.formats.project import root_of
 from treadle.formats.reading import Parsed, parse_file, without_collections
@@ -34,12 +35,18 @@ class Place:
     """Where a pipeline file is, and what its steps are pinned to.
 
     snapshot: digest of the bundle; "" to only look at it. folder: of the file in the bundle.
+    files: where the files that it names are; root: the top folder of these. variables: what
+    `${env.NAME}` stands for, secrets all of them; None: the environment of this process.
     """
 
     file: Path
     snapshot: str = ""
     folder: str = ""
     project_dir: str = ""
+    files: Files = DISK
+    root: Path | None = None
+    variables: Mapping[str, str] | None = field(default=None, repr=False)
+    how: str = TYPED  #: to give a parameter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,17 @@ def load(
     with without_collections():
         reader = _Reader(place)
         return reader.load(parameters or {}, text_parameters or {})
+
+
+def load_parsed(
+    place: Place,
+    parsed: Parsed,
+    parameters: Mapping[str, Any],
+    text_parameters: Mapping[str, str],
+) -> Loaded:
+    """The same of a document that came otherwise; its mistakes are told as its `problems` say."""
+    with without_collections():
+        return _Reader(place, parsed).load(parameters, text_parameters)
 
 
 def check(place: Place, text_parameters: Mapping[str, str] | None = None) -> Checked:
@@ -119,10 +137,10 @@ def problems_of(error: InvalidDefinition, file: str) -> tuple[Problem, ...]:
 class _Reader:
     """Reads one file, once."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, parsed: Parsed | None = None) -> None:
         self.place = place
         self.folder = place.file.parent
-        root = Path(place.project_dir) if place.project_dir else root_of(self.folder)
+        root = place.root or Path(place.project_dir or root_of(self.folder))
         inside = self.folder.is_relative_to(root)
         self.site = Site(
             folder=self.folder,
@@ -130,10 +148,12 @@ class _Reader:
             shown=PurePosixPath(self.folder.relative_to(root) if inside else self.folder),
             snapshot=place.snapshot,
             folder_in_snapshot=place.folder,
-            project_dir=place.project_dir or str(root),
+            project_dir="" if place.root else place.project_dir or str(root),
+            files=place.files,
         )
         self.shown = str(self.site.shown / place.file.name)
-        parsed: Parsed = parse_file(place.file, self.shown)
+        if parsed is None:
+            parsed = parse_file(place.file, self.shown)
         self.problems: Problems = parsed.problems
         self.document = {k: v for k, v in parsed.value.items() if not k.startswith(FREE)}
 
@@ -143,13 +163,16 @@ class _Reader:
         types = self._types()
         try:
             where = self.problems.where((ROOT,), at_key=True)
-            values, wrong = types.values(given, texts, where), None
+            values, wrong = types.values(given, texts, where, self.place.how), None
         except InvalidParameters as error:
             values, wrong = sample(types.schema), None if sampled else error
-        templates = Templates(values, self.problems, os.environ)
+        templates = self._templates(values)
         head = read_fields(PipelineDefinition, self._filled(templates), (), self.problems)
         builder = Builder(self.site, templates, self.problems)
         tools, steps, secrets = builder.build(self.document, self._steps(templates))
+        self._check_secrets(templates)
+        if wrong is not None and not self.problems.has_below((ROOT,)):
+            self._tell_beside_others(wrong)
         self.problems.check()
         if wrong is not None:
             raise wrong
@@ -170,6 +193,23 @@ class _Reader:
             fail_fast=head.get("fail_fast", False),
             warnings=tuple(map(str, self.problems.warnings)),
         )
+
+    def _templates(self, values: Mapping[str, Any]) -> Templates:
+        given = self.place.variables
+        variables = os.environ if given is None else given
+        return Templates(values, self.problems, variables, are_secrets=given is not None)
+
+    def _check_secrets(self, templates: Templates) -> None:
+        """One that nothing uses was meant for something."""
+        for name in self.place.variables or ():
+            if name not in templates.used:
+                hint = f'A step takes it by env: {{{name}: "${{env.{name}}}"}}.'
+                self.problems.add(("env",), f"nothing uses the secret {name!r}.", hint)
+
+    def _tell_beside_others(self, wrong: InvalidParameters) -> None:
+        """Alone it is raised as what it is."""
+        if self.problems.found:
+            self.problems.found += problems_of(wrong, self.shown)
 
     @functools.cached_property
     def _name(self) -> str:

@@ -14,7 +14,7 @@ import msgspec
 
 from treadle.errors import InvalidParameters
 from treadle.formats.checking import shown
-from treadle.formats.problems import Path, Problem, Problems, error_of
+from treadle.formats.problems import Path, Problem, Problems, error_of, key_of, taken_apart
 from treadle.model.graph import nearest
 from treadle.model.secrets import looks_secret
 from treadle.model.text_parameters import read_texts
@@ -58,6 +58,7 @@ _TYPES: dict[str, Any] = {
 _NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array"}
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 ROOT = "parameters"
+TYPED = "-p {}=..."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,17 +69,25 @@ class ParameterTypes:
     file: str
 
     def values(
-        self, given: Mapping[str, Any], texts: Mapping[str, str], where: str
+        self, given: Mapping[str, Any], texts: Mapping[str, str], where: str, how: str = TYPED
     ) -> dict[str, Any]:
-        """The value of each parameter: as given, as typed, or the default.
+        """The value of each parameter: as given, as typed, or the default. how: to give one.
 
         Raises InvalidParameters for unknown names, wrong values, and those without any.
         """
         typed = read_texts(self.schema, texts, where=where)
         found = {**given, **typed}
+        file, line, column = taken_apart(where)
         wrong = [
-            Problem(file=where, line=0, column=0, message=message, hint=hint)
-            for message, hint in self._wrong(found)
+            Problem(
+                file=file,
+                line=line,
+                column=column,
+                message=message,
+                hint=hint,
+                key=key_of((ROOT, name)),
+            )
+            for name, message, hint in self._wrong(found, how)
         ]
         if wrong:
             raise error_of(wrong, InvalidParameters)
@@ -86,19 +95,20 @@ class ParameterTypes:
         defaults = {name: each["default"] for name, each in properties.items() if "default" in each}
         return {name: {**defaults, **found}[name] for name in properties}
 
-    def _wrong(self, found: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def _wrong(self, found: Mapping[str, Any], how: str) -> list[tuple[str, str, str]]:
+        """(name, message, hint)"""
         properties = self.schema["properties"]
         owner, wrong = self.schema["title"], []
         for name, value in found.items():
             if name not in properties:
                 hint = nearest(name, properties) or f"It takes: {', '.join(properties) or 'none'}."
-                wrong.append((f"{owner}({name}=...): there is no such parameter.", hint))
+                wrong.append((name, f"{owner}({name}=...): there is no such parameter.", hint))
             elif message := mismatch(properties[name], value):
-                wrong.append((f"{owner}({name}=...): {message}", ""))
+                wrong.append((name, f"{owner}({name}=...): {message}", ""))
         for name in self.schema["required"]:
             if name not in found:
-                hint = f"Give it: -p {name}=..."
-                wrong.append((f"{owner}: parameter {name!r} has no value.", hint))
+                hint = f"Give it: {how.format(name, name)}"
+                wrong.append((name, f"{owner}: parameter {name!r} has no value.", hint))
         return wrong
 
 

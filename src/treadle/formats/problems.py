@@ -74,7 +74,7 @@ class Problems:
         if not error.where or error.where == self.where(path):
             self.add(path, message, error.hint)
             return
-        file, line, column = _taken_apart(error.where)
+        file, line, column = taken_apart(error.where)
         self._keep(
             self.found,
             Problem(
@@ -120,7 +120,7 @@ class Problems:
         )
 
 
-def _taken_apart(where: str) -> tuple[str, int, int]:
+def taken_apart(where: str) -> tuple[str, int, int]:
     """File, line and column of "file:line:column"; line 0 where there is none."""
     found = re.fullmatch(r"(.+?):(\d+)(?::(\d+))?", where)
     return (found[1], int(found[2]), int(found[3] or 1)) if found else (where, 0, 1)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from treadle.errors import InvalidDefinition
+from treadle.formats.files import DISK, Files
 from treadle.formats.functions import FoundFunction, Module
 from treadle.model.graph import nearest
 from treadle.model.parsing import parsed
@@ -46,8 +47,9 @@ class Project:
     read it.
     """
 
-    def __init__(self, folder: Path, root: Path, shown: PurePosixPath) -> None:
-        self.folder, self._root, self._shown = folder, Path(os.path.realpath(root)), shown
+    def __init__(self, folder: Path, root: Path, shown: PurePosixPath, files: Files = DISK) -> None:
+        self.folder, self._root, self._shown = folder, files.real(root), shown
+        self._files = files
         self.unreadable: dict[str, InvalidDefinition] = {}
         self.script = functools.cache(self._script)
         self.module = functools.cache(self._module)
@@ -66,38 +68,38 @@ class Project:
             raise InvalidDefinition(f"script {name!r} cannot be read: {why}.") from None
         if path.suffix in PYTHON:
             self._look_at_python(data, name)
-        elif path.suffix not in SHELL and not os.access(path, os.X_OK):
+        elif path.suffix not in SHELL and not self._files.is_executable(path):
             raise InvalidDefinition(
                 f"script {name!r} is not executable.", hint=f"Make it so: chmod +x {name}"
             )
         return _hash(data)
 
     def _content(self, path: Path, name: str) -> bytes:
-        if not path.exists():
-            if path.is_symlink():
+        if not self._files.exists(path):
+            if self._files.is_link(path):
                 raise InvalidDefinition(f"script {name!r} is a symbolic link to nothing.")
             raise InvalidDefinition(f"there is no script {name!r}.", hint=self._near(name))
         if not self._is_inside(path):
             raise InvalidDefinition(
-                f"script {name!r} leads out of the project, to {os.path.realpath(path)}.",
+                f"script {name!r} leads out of the project, to {self._files.real(path)}.",
                 hint="Copy it into the project, so that it goes along.",
             )
-        mode = path.stat().st_mode
+        mode = self._files.mode(path) or 0
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
             raise InvalidDefinition(f"script {name!r} is {what}.")
-        return path.read_bytes()
+        return self._files.read(path)
 
     def _is_inside(self, path: Path) -> bool:
-        return Path(os.path.realpath(path)).is_relative_to(self._root)
+        return self._files.real(path).is_relative_to(self._root)
 
     def _near(self, name: str) -> str:
-        parent = (self.folder / name).parent
-        if not parent.is_dir():
-            return f"There is no folder {str(PurePosixPath(name).parent)!r} either."
+        files, parent = self._files, (self.folder / name).parent
+        if not files.is_dir(parent):
+            return files.hint or f"There is no folder {str(PurePosixPath(name).parent)!r} either."
         folder = PurePosixPath(name).parent
-        files = [str(folder / each.name) for each in parent.iterdir() if each.is_file()]
-        return nearest(name, files)
+        beside = [each for each in files.names(parent) if files.is_file(parent / each)]
+        return nearest(name, [str(folder / each) for each in beside]) or files.hint
 
     def _look_at_python(self, data: bytes, name: str) -> None:
         """Keep a mistake in `unreadable`: the Python of the step may be another one than ours."""
@@ -126,12 +128,14 @@ class Project:
         """The module in the folder; Located for one that is not there, so perhaps installed."""
         path = self.folder.joinpath(*name.split("."))
         for file in (path.with_name(path.name + ".py"), path / "__init__.py"):
-            if file.is_file():
+            if self._files.is_file(file):
                 return self._read_module(name, file)
         top = name.partition(".")[0]
-        if not (self.folder / top).is_dir() and not (self.folder / f"{top}.py").is_file():
+        beside = self.folder / f"{top}.py"
+        if not self._files.is_dir(self.folder / top) and not self._files.is_file(beside):
             return _installed(top, self._modules_in(self.folder))
-        if any(path.parent.glob(path.name + ".*")) or path.is_dir():
+        compiled = (each.startswith(f"{path.name}.") for each in self._files.names(path.parent))
+        if any(compiled) or self._files.is_dir(path):
             return Located(source=name)  # compiled, or a package without a file
         raise InvalidDefinition(
             f"there is no module {name!r}.",
@@ -142,11 +146,11 @@ class Project:
         shown = self._shown / file.relative_to(self.folder)
         if not self._is_inside(file):
             raise InvalidDefinition(
-                f"module {name!r} leads out of the project, to {os.path.realpath(file)}.",
+                f"module {name!r} leads out of the project, to {self._files.real(file)}.",
                 hint="Copy it into the project, so that it goes along.",
             )
         try:
-            data = file.read_bytes()
+            data = self._files.read(file)
             return Module(name=name, data=data, tree=parsed(data), shown=str(shown))
         except SyntaxError as error:
             self.unreadable[name] = _syntax_error(error, shown)
@@ -155,12 +159,11 @@ class Project:
             raise InvalidDefinition(f"module {name!r} cannot be read: {error}.") from None
 
     def _modules_in(self, folder: Path) -> list[str]:
-        if not folder.is_dir():
-            return []
+        found = [folder / name for name in self._files.names(folder)]
         return [
             each.stem if each.suffix == ".py" else each.name
-            for each in folder.iterdir()
-            if (each.suffix == ".py" or each.is_dir()) and each.stem.isidentifier()
+            for each in found
+            if (each.suffix == ".py" or self._files.is_dir(each)) and each.stem.isidentifier()
         ]
 
 

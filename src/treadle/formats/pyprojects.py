@@ -8,22 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from treadle.errors import InvalidDefinition
-from treadle.formats.files import read_text
+from treadle.formats.files import Files
 from treadle.model.graph import nearest
 
 _ITSELF = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*\[([^\]]*)\]\s*$")
 
 
 def dependencies(
-    path: Path, extras: Sequence[str], groups: Sequence[str], where: str
+    path: Path, extras: Sequence[str], groups: Sequence[str], where: str, files: Files
 ) -> tuple[str, ...]:
     """The requirements, those of the extras and groups included. Raises InvalidDefinition."""
-    return _Pyproject(_read(path, where), path.name, where).requirements(extras, groups)
+    return _Pyproject(_read(path, where, files), path.name, where).requirements(extras, groups)
 
 
-def _read(path: Path, where: str) -> dict[str, Any]:
+def _read(path: Path, where: str, files: Files) -> dict[str, Any]:
     try:
-        return tomllib.loads(read_text(path, where))
+        return tomllib.loads(files.read_text(path, where))
     except tomllib.TOMLDecodeError as error:
         raise InvalidDefinition(f"{path.name}: not valid TOML: {error}.", where=where) from None
 

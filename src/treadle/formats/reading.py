@@ -75,6 +75,12 @@ def read(file: Path, shown: str = "") -> str:
         raise NotFound(f"There is no file {shown}.", hint=_near(file)) from None
     except OSError as error:
         raise InvalidDefinition(f"it cannot be read: {error.strerror}.", where=shown) from None
+    return decoded(data, shown)
+
+
+def decoded(data: bytes, shown: str) -> str:
+    """The text of a file's bytes. Raises TooLarge, InvalidDefinition."""
+    check_size(len(data), shown)
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _decoded(data, "utf-16", shown)
     return _decoded(data, "utf-8-sig", shown)
@@ -86,9 +92,14 @@ def _check(file: Path, shown: str) -> None:
         raise InvalidDefinition("it is a folder, not a pipeline file.", where=shown)
     if not stat.S_ISREG(found.st_mode):
         raise InvalidDefinition("it is no regular file, and would be waited for.", where=shown)
-    if found.st_size > LARGEST_BYTES:
+    check_size(found.st_size, shown)
+
+
+def check_size(size_bytes: int, shown: str) -> None:
+    """Raises TooLarge."""
+    if size_bytes > LARGEST_BYTES:
         raise TooLarge(
-            f"{shown} has {found.st_size / 1e6:.1f} MB; a pipeline file has at most "
+            f"{shown} has {size_bytes / 1e6:.1f} MB; a pipeline file has at most "
             f"{LARGEST_BYTES // 1_000_000}.",
             hint="Put data into files of its own, and name them in the steps.",
         )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from treadle.errors import InvalidDefinition
-from treadle.formats.files import read_text
+from treadle.formats.files import DISK, Files
 from treadle.model.graph import nearest
 
 _INCLUDE = re.compile(r"(?:-r|--requirement|-c|--constraint)(?:\s+|=|(?<=-[rc]))(\S.*)$")
@@ -43,6 +43,7 @@ class Site:
     file: str = ""
     above: tuple[Path, ...] = ()
     constraint: bool = False
+    files: Files = DISK
 
     def error(self, message: str, hint: str = "", number: int = 0) -> InvalidDefinition:
         place = f"{self.file}:{number}" if self.file and number else self.file
@@ -55,13 +56,14 @@ def read_file(path: Path, site: Site) -> tuple[str, ...]:
     if path in site.above:
         chain = " -> ".join(each.name for each in (*site.above, path))
         raise site.error(f"the files include each other: {chain}.")
-    text = read_text(path, site.where)
+    text = site.files.read_text(path, site.where)
     inside = Site(
         folder=path.parent,
         where=site.where,
         file=path.name,
         above=(*site.above, path),
         constraint=site.constraint,
+        files=site.files,
     )
     return tuple(_expanded(_joined(text), inside))
 
@@ -131,20 +133,22 @@ def _included(line: str, name: str, site: Site, number: int) -> tuple[str, ...]:
             number,
         )
     path = Path(site.folder, name)
-    if not path.is_file():
-        raise site.error(f"there is no file {name} in {site.folder}.", number=number)
+    if not site.files.is_file(path):
+        message = f"there is no file {name} in {site.folder}."
+        raise site.error(message, site.files.hint, number)
     below = Site(
         folder=site.folder,
         where=site.where,
         file=site.file,
         above=site.above,
         constraint=constraint,
+        files=site.files,
     )
     return read_file(path, below)
 
 
 def _is_there(name: str, site: Site) -> bool:
-    return Path(site.folder, name).exists() or name.endswith((".txt", ".in"))
+    return site.files.exists(Path(site.folder, name)) or name.endswith((".txt", ".in"))
 
 
 def _check_option(line: str, site: Site, number: int) -> None:

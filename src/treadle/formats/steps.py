@@ -32,7 +32,8 @@ class Draft:
     """A step that makes sense by itself.
 
     source: a hash of its script or function. defaults: what @tool says. args: texts with the
-    step's own templates. files: output -> file name, where it is said.
+    step's own templates. files: output -> file name, where it is said. absent: why its function
+    may not be there; near: what may have been meant.
     """
 
     name: str
@@ -45,6 +46,8 @@ class Draft:
     outputs: Outputs = field(default_factory=Outputs)
     files: Mapping[str, str] = field(default_factory=dict)
     function: FoundFunction | None = None
+    absent: str = ""
+    near: str = ""
 
     @property
     def is_function(self) -> bool:
@@ -138,8 +141,6 @@ class StepReader:
     def _function(self, name: str, definition: StepDefinition, path: Path, entry: str) -> Draft:
         located = self._project.function(entry)
         function = located.function
-        if located.warning:
-            self._problems.warn((*path, "function"), located.warning, located.hint)
         if definition.args is not UNSET:
             hint = "A function gets its `parameters` by name."
             self._problems.add((*path, "args"), "args go with script.", hint)
@@ -156,6 +157,8 @@ class StepReader:
             source=located.source,
             outputs=self._function_outputs(definition, located, path),
             function=function,
+            absent=located.warning,
+            near=located.hint,
         )
         self._check_arguments(draft)
         return draft

@@ -16,18 +16,23 @@ _PART = re.compile(r"\$?\$\{([^{}]*)\}|\$?\$\{")
 _LATE = re.compile(r"(inputs|outputs|parameters)\.(.+)")
 LATE_KEYS = ("args", "command", "env")  #: whose templates the step itself completes
 MARK = "${"
+MOST_CHARACTERS = 100_000_000  #: that parameters may come to inside longer texts, in all
 
 
 @dataclass(slots=True)
 class Templates:
     """Replaces the parameters of one run in the values of its file.
 
-    variables: of whoever submits, for `${env.NAME}`.
+    variables: of whoever submits, for `${env.NAME}`; are_secrets: all of them, whatever their
+    names. used: the names of those that something asked for.
     """
 
     parameters: Mapping[str, Any]
     problems: Problems
     variables: Mapping[str, str] = field(default_factory=dict)
+    are_secrets: bool = False
+    used: set[str] = field(default_factory=set)
+    _room: int = MOST_CHARACTERS
 
     def fill(self, value: Any, path: Path, *, late: bool = False, env: bool = False) -> Any:
         """The value with its templates replaced, as deep as it goes; keys stay as they are.
@@ -66,7 +71,7 @@ class Templates:
             return match[0]
         if name in self.parameters:
             found = as_text(self.parameters[name])
-            return escaped(found) if late else found
+            return self._taken(match[0], escaped(found) if late else found, path)
         if _LATE.fullmatch(name):
             if not late:
                 hint = "It can stand in args, command and env of a script's step."
@@ -77,17 +82,39 @@ class Templates:
         self._refuse(match[0], name, path)
         return match[0]
 
+    def _taken(self, template: str, text: str, path: Path) -> str:
+        """Few characters may stand for many, many times over."""
+        self._room -= len(text)
+        if self._room >= 0:
+            return text
+        self.problems.add(path, f"parameters come to over {MOST_CHARACTERS:,} characters in all.")
+        return template
+
+    def how_to_hide(self, name: str) -> str:
+        """The next step for a secret that stands in the file."""
+        if self.are_secrets:
+            return f'Write {name}: "${{env.{name}}}", and give {name} under `secrets`.'
+        return f'Take it from the environment: {name}: "${{env.{name}}}", or from an env_file.'
+
     def _variable(self, template: str, name: str, path: Path, late: bool, env: bool) -> str:
         if not env:
             hint = "It can stand in the values of `env`."
             self.problems.add(path, f"{template} means nothing here.", hint)
         elif name not in self.variables:
-            hint = nearest(name, self.variables) or f"Set it: export {name}=..."
-            self.problems.add(path, f"there is no environment variable {name}.", hint)
+            self._refuse_variable(name, path)
         else:
             value = self.variables[name]
+            self.used.add(name)
             return escaped(value) if late else value
         return template
+
+    def _refuse_variable(self, name: str, path: Path) -> None:
+        what, hint = "environment variable", f"Set it: export {name}=..."
+        if self.are_secrets:
+            what, hint = "secret", "Give it under `secrets`."
+        self.problems.add(
+            path, f"there is no {what} {name}.", nearest(name, self.variables) or hint
+        )
 
     def _refuse(self, template: str, name: str, path: Path) -> None:
         known = ", ".join(self.parameters) or "none"

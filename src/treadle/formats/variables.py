@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from treadle.errors import InvalidDefinition
-from treadle.formats.files import read_text
+from treadle.formats.files import DISK, Files
 from treadle.formats.problems import Path as KeyPath
 from treadle.formats.problems import Problems
 from treadle.formats.templates import Templates, as_text, escaped, pieces
@@ -23,6 +23,7 @@ class VariableReader:
     folder: Path
     templates: Templates
     problems: Problems
+    files: Files = DISK
 
     def read(self, part: Mapping[str, Any], path: KeyPath, *, scope: str, late: bool) -> Variables:
         """Those of one part of the file: the pipeline, or a step.
@@ -37,7 +38,7 @@ class VariableReader:
         hidden = set()
         for name, value in self._written(part.get("env"), (*path, "env")):
             place = (*path, "env", name)
-            if looks_secret(name) or _takes_secret(value):
+            if looks_secret(name) or self._takes_secret(value):
                 hidden.add(name)
                 self._check_secret(name, value, place)
                 found[name] = as_text(self.templates.fill(value, place, env=True))
@@ -55,7 +56,7 @@ class VariableReader:
         self.problems.add(
             path,
             f"{name} looks secret, and {what} {why}.",
-            f'Take it from the environment: {name}: "${{env.{name}}}", or from an env_file.',
+            self.templates.how_to_hide(name),
         )
 
     def _written(self, env: Any, path: KeyPath) -> Iterator[tuple[str, Any]]:
@@ -82,7 +83,8 @@ class VariableReader:
         from dotenv.parser import parse_stream  # noqa: PLC0415
 
         try:
-            text = read_text(self.folder / Path(name).expanduser(), self.problems.where(path))
+            file = self.files.at(self.folder, name)
+            text = self.files.read_text(file, self.problems.where(path))
         except InvalidDefinition as error:
             self.problems.add_error(path, error)
             return
@@ -94,8 +96,8 @@ class VariableReader:
         for key, value in dotenv_values(stream=io.StringIO(text)).items():
             yield key, value or ""
 
-
-def _takes_secret(value: Any) -> bool:
-    """Whether a secret of whoever submits the run goes into the value."""
-    names = (piece.name or "" for piece in pieces(str(value)))
-    return any(name.startswith("env.") and looks_secret(name[4:]) for name in names)
+    def _takes_secret(self, value: Any) -> bool:
+        """Whether a secret of whoever submits the run goes into the value."""
+        names = (piece.name or "" for piece in pieces(str(value)))
+        sealed = self.templates.are_secrets
+        return any(name.startswith("env.") and (sealed or looks_secret(name[4:])) for name in names)

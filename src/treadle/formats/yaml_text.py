@@ -25,7 +25,8 @@ from treadle.formats import scalars
 from treadle.formats.problems import Places, Problems
 
 DEEPEST = 100  #: lists and mappings within each other
-REPEATED = 200_000  #: values that aliases may add
+REPEATED = 200_000  #: values that aliases may add; long text counts as many
+TEXT_OF_ONE = 100  #: characters that count as a value
 _TAG = "tag:yaml.org,2002:"
 _QUOTE = "If text is meant, write it in quotes."
 _READERS: dict[str, Callable[[str], Any]] = {
@@ -79,7 +80,7 @@ class _Reader:
     def _node(self, event: Any) -> _Node:
         kind = type(event)
         if kind is ScalarEvent and event.anchor is None:
-            self._count += 1
+            self._count += 1 + len(event.value) // TEXT_OF_ONE
             return self._scalar(event), event.start_mark
         if kind is AliasEvent:
             return self._alias(event)
@@ -92,6 +93,7 @@ class _Reader:
             value, places = self._nested(self._sequence, event)
         else:
             value, places = self._scalar(event), event.start_mark
+            self._count += len(event.value) // TEXT_OF_ONE
         self._count += 1
         if anchor is not None:
             self._anchors[anchor] = value, places, self._count - before

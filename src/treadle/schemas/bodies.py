@@ -39,6 +39,25 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineRun:
+    """A pipeline file to run. document: what the file says, as an object.
+
+    parameters: of the pipeline, by name. priority, fail_fast: null as the file says. snapshot: in
+    which the files are that the steps name, folder: where in it the pipeline file would lie; none
+    without one. secrets: what `${env.NAME}` stands for in `env`, by NAME.
+    """
+
+    document: Mapping[str, Any]
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    priority: int | None = None
+    fail_fast: bool | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    snapshot: Digest | None = None
+    folder: str = ""
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
     """A tool with its definition, arguments as bindings; or by name or name@version, plain ones."""
 

@@ -1,6 +1,6 @@
 """What a request asked for: query parameters, JSON bodies, ids by prefix. Checked here, once."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +13,10 @@ from treadle.errors import InvalidRequest, NotFound
 from treadle.model.graph import nearest
 
 LATEST = "latest"
-VALUES = frozenset({"arguments", "parameters", "parameters_schema"})  #: fields of any JSON
+NO_HINTS: Mapping[str, str] = {}
+VALUES = frozenset(
+    {"arguments", "document", "parameters", "parameters_schema"}
+)  #: fields of any JSON
 ID_LENGTH = 18  #: what follows the kind and "_" in a whole id
 
 
@@ -96,18 +99,26 @@ _READ: dict[str, Callable[[str], Any]] = {
 }
 
 
-async def json_body(request: Request, allowed: Collection[str]) -> dict[str, Any]:
-    """The body as a JSON object with no other keys than these; an absent body is {}."""
+async def json_body(
+    request: Request, allowed: Collection[str], hints: Mapping[str, str] = NO_HINTS
+) -> dict[str, Any]:
+    """The body as a JSON object with no other keys than these; an absent body is {}.
+
+    hints: for keys that are often sent by mistake; under "" for what is no JSON at all.
+    """
     raw = await request.body()
     try:
         body = msgspec.json.decode(raw) if raw else {}
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
+        raise InvalidRequest(
+            f"The body is not valid JSON: {error}.", hint=hints.get("", "")
+        ) from None
     if not isinstance(body, dict):
         raise InvalidRequest("The body must be a JSON object.")
     for key in body:
         if key not in allowed:
-            raise InvalidRequest(f"Unknown field {key[:80]!r}.", hint=nearest(key, allowed))
+            hint = hints.get(key) or nearest(key, allowed)
+            raise InvalidRequest(f"Unknown field {key[:80]!r}.", hint=hint)
     if b"\\u0000" in raw:
         _refuse_nul(body, "the body")
     return body

@@ -15,6 +15,7 @@ from treadle.api.http.access import HINT, Access
 from treadle.api.http.bodies import Bodies
 from treadle.api.http.exchange import Exchange
 from treadle.api.http.operations import Operation
+from treadle.api.http.parameters import WAIT
 from treadle.api.http.problems import problem
 from treadle.api.http.rights import check_scope
 from treadle.api.http.routes import OPERATIONS
@@ -106,7 +107,7 @@ async def _keyed(exchange: Exchange, principal: Principal, receive: Receive) -> 
     if len(key) > LONGEST_KEY or not key.isprintable():
         raise InvalidRequest(f"Idempotency-Key: at most {LONGEST_KEY} printable characters.")
     body = await request.body()
-    asked = f"{exchange.method} {exchange.path}\n".encode() + body
+    asked = f"{exchange.method} {exchange.path}{_options(request)}\n".encode() + body
     fingerprint = hashlib.blake2b(asked, digest_size=16).hexdigest()
     state["requester"] = Requester(user=principal.user, key=key, fingerprint=fingerprint)
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
@@ -115,6 +116,12 @@ async def _keyed(exchange: Exchange, principal: Principal, receive: Receive) -> 
         return messages.pop() if messages else await receive()
 
     return again
+
+
+def _options(request: Request) -> str:
+    """What else stands for the request: all of its query but how long to wait for the answer."""
+    kept = sorted(each for each in request.query_params.multi_items() if each[0] != WAIT.name)
+    return repr(kept) if kept else ""
 
 
 async def _handled(operation: Operation, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import inspect
 import re
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -21,7 +20,7 @@ from treadle.model.records import Event
 from treadle.schemas import answers
 from treadle.schemas.json_schema import PLACE, Schema, Shapes
 
-JSON, EVENTS = "application/json", "text/event-stream"
+JSON, EVENTS, YAML = "application/json", "text/event-stream", "application/yaml"
 BYTES: Schema = {"type": "string", "format": "binary"}
 SERVER_SENT: Schema = {
     "type": "object",
@@ -37,6 +36,7 @@ SERVER_SENT: Schema = {
     "required": ["data"],
 }
 TEXT: Schema = {"type": "string"}
+TEXT_OF: dict[str, Schema] = {YAML: {"description": "A pipeline file."}}
 ID = "^(latest|[0-9a-z_]{1,64})$"
 KINDS: dict[str, Schema] = {
     "text": {"type": "string"},
@@ -193,10 +193,15 @@ def _query(each: Query) -> dict[str, Any]:
 
 
 def _body(each: Operation, asked: Shapes) -> dict[str, Any]:
-    if isinstance(each.body, str):
-        content: Mapping[str, Any] = {each.body: {"schema": BYTES}}
-        return {"required": True, "content": content}
-    return {"required": each.needs_body, "content": {JSON: {"schema": asked.of(each.body)}}}
+    kinds = each.body if isinstance(each.body, tuple) else (each.body,)
+    content = {
+        kind: {"schema": TEXT_OF.get(kind, BYTES)} for kind in kinds if isinstance(kind, str)
+    }
+    shapes = [asked.of(kind) for kind in kinds if not isinstance(kind, str)]
+    if shapes:
+        schema = shapes[0] if len(shapes) == 1 else {"anyOf": shapes}
+        content = {JSON: {"schema": schema}, **content}
+    return {"required": each.needs_body, "content": content}
 
 
 def _responses(each: Operation, answered: Shapes) -> dict[str, Any]:

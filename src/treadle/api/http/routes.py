@@ -7,6 +7,7 @@ from treadle.api.http import (
     blobs,
     calls,
     definitions,
+    documents,
     events,
     gc,
     groups,
@@ -21,7 +22,7 @@ from treadle.api.http import (
     tokens,
 )
 from treadle.api.http.job_routes import JOB_ROUTES
-from treadle.api.http.openapi import EVENTS
+from treadle.api.http.openapi import EVENTS, YAML
 from treadle.api.http.operations import PREFIX, Operation, Query
 from treadle.api.http.parameters import ARGUMENTS, ATTEMPT, BEFORE, LARGE_LIMIT, LIMIT, TAIL, WAIT
 from treadle.model.records import Job, Run, Submission
@@ -242,9 +243,9 @@ OPERATIONS: tuple[Operation, ...] = (
         handler=runs.post_run,
         scope="run",
         tag="runs",
-        body=Submission,
+        body=(bodies.PipelineRun, Submission, YAML),
         answer=Run,
-        query=(WAIT,),
+        query=(WAIT, *documents.OPTIONS),
         status=201,
         creates=True,
     ),

@@ -7,6 +7,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from treadle.api.http.asked import json_body, query, whole_id
+from treadle.api.http.documents import (
+    HINTS,
+    PIPELINE_RUN,
+    is_yaml,
+    of_object,
+    of_yaml,
+    refuse_options,
+)
 from treadle.api.http.encode import (
     arguments_body,
     json_response,
@@ -19,6 +27,7 @@ from treadle.api.http.operations import PREFIX
 from treadle.api.http.state import house_of, requester_of, scheduler_of
 from treadle.api.http.unchanged import unless_known
 from treadle.api.http.waiting import until_ended
+from treadle.errors import InvalidRequest
 from treadle.interfaces import Books
 from treadle.model.limits import check_submission
 from treadle.model.records import Metric, Run, Submission
@@ -33,8 +42,17 @@ def _made(run: Run) -> Response:
     return json_response(run_body(run), 201, location=f"{PREFIX}/runs/{run.id}")
 
 
-async def _submission(body: dict[str, Any]) -> Submission:
+async def _submission(request: Request) -> Submission:
     """Read; what is long in a thread, so that others are answered meanwhile."""
+    if is_yaml(request):
+        return _checked(await of_yaml(request))
+    body = await json_body(request, (*SUBMISSION, *PIPELINE_RUN), hints=HINTS)
+    if "document" in body:
+        return _checked(await of_object(request, body))
+    refuse_options(request)
+    for key in body:
+        if key not in SUBMISSION:
+            raise InvalidRequest(f"{key} goes with `document`.")
     pipeline = body.get("pipeline")
     steps = pipeline.get("steps") if isinstance(pipeline, dict) else None
     if not isinstance(steps, list) or len(steps) < LONG_RUN:
@@ -43,21 +61,24 @@ async def _submission(body: dict[str, Any]) -> Submission:
 
 
 def _read(body: dict[str, Any]) -> Submission:
-    submission = from_wire(Submission, body)
+    return _checked(from_wire(Submission, body))
+
+
+def _checked(submission: Submission) -> Submission:
     check_submission(submission)
     return submission
 
 
 async def post_run(request: Request) -> Response:
-    """Begin a run of a pipeline.
+    """Begin a run of a pipeline: of a pipeline file under `document`, or one sent as YAML, or of
+    the records that these come to.
 
     With `wait`, answered once it has ended, or when that many seconds are over.
     """
     scheduler, by, wait = scheduler_of(request), requester_of(request), query(request)["wait"]
     run = scheduler.run_made_for(by)  # before a long body is made sense of once more
     if run is None:
-        body = await json_body(request, SUBMISSION)
-        run = await scheduler.submit(await _submission(body), by=by)
+        run = await scheduler.submit(await _submission(request), by=by)
     if not wait:
         return _made(run)
     run_id = run.id
