@@ -35,6 +35,19 @@ def raise_error(text: str = "nope") -> None:
 
 
 @tool
+def forge() -> str:
+    """Tell the server that the result is of a kind that would break the head of an answer."""
+    refs = sys.modules["treadle.model.refs"]
+    made = refs.Ref.__init__
+
+    def forged(self, **fields):
+        made(self, **fields | {"media_type": "text/html\r\nX-Made: up", "codec": "js\r\non"})
+
+    refs.Ref.__init__ = forged
+    return "text"
+
+
+@tool
 def die() -> None:
     print("last words", flush=True)
     os._exit(7)
@@ -164,3 +177,8 @@ def filing(text: str = "inside"):
 @pipeline
 def wide(count: int = 20):
     return [add(i) for i in range(count)]
+
+
+@pipeline
+def forging():
+    return forge()

@@ -187,3 +187,15 @@ def test_a_caller_who_leaves_in_the_middle_of_a_blob_leaves_no_file(client, http
     while any((blobs / "tmp").glob("*")):  # until it knows that nobody is there any more
         http.get("/health")
     assert http.head(f"/blobs/{digest}").status_code == 404
+
+
+def test_what_a_job_says_of_its_result_cannot_change_the_head_of_an_answer(client, http):
+    run = client.run(flows.forging)
+    job = http.get(f"/runs/{run.id}").json()["jobs"][0]["id"]
+
+    answer = http.get(f"/jobs/{job}/outputs/result")
+
+    assert (answer.status_code, answer.json()) == (200, "text")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    assert answer.headers["treadle-codec"] == "js%0D%0Aon"
+    assert "x-made" not in answer.headers

@@ -83,3 +83,13 @@ def test_a_name_can_be_shown(http, place, name):
 )
 def test_a_path_of_strange_text_leads_nowhere(http, path):
     assert http.get(path).status_code in (400, 404)
+
+
+@pytest.mark.parametrize("depth", [940, 950, 960, 970, 980, 990, 1000, 100_000])
+def test_json_that_is_nested_without_end_is_refused(http, depth):
+    nested = "[" * depth + "]" * depth
+    answer = http.post("/calls", content=f'{{"tool": "none", "arguments": {{"x": {nested}}}}}')
+    assert answer.status_code in (400, 404), answer.text
+    call = json.dumps({"tool": TOOL, "arguments": {"x": ["value", "?"]}}).replace('"?"', nested)
+    answer = http.post("/calls", content=call)
+    assert answer.status_code in (201, 400, 404, 422), answer.text

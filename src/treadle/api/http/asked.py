@@ -109,7 +109,7 @@ async def json_body(
     raw = await request.body()
     try:
         body = msgspec.json.decode(raw) if raw else {}
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(
             f"The body is not valid JSON: {error}.", hint=hints.get("", "")
         ) from None

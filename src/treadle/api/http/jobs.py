@@ -16,7 +16,15 @@ from treadle.api.http.encode import (
 )
 from treadle.api.http.grace import asked_grace
 from treadle.api.http.pages import cursor, number_of, page
-from treadle.api.http.sending import ASK_AGAIN, FOREVER, Content, disposition, file_name, send
+from treadle.api.http.sending import (
+    ASK_AGAIN,
+    FOREVER,
+    Content,
+    disposition,
+    file_name,
+    in_header,
+    send,
+)
 from treadle.api.http.state import house_of, scheduler_of
 from treadle.api.http.waiting import until_ended
 from treadle.errors import Conflict, NotFound
@@ -103,7 +111,7 @@ async def get_output(request: Request) -> Response:
     ref = _output(job, outputs, request.path_params["name"])
     name = file_name(job.step, request.path_params["name"], ref)
     headers = {
-        "treadle-codec": ref.codec,
+        "treadle-codec": in_header(ref.codec),
         "content-disposition": disposition(name, download=values["download"]),
     }
     return await send(request, _content(ref, request.path_params["id"] == job_id), headers)

@@ -28,11 +28,16 @@ EXTENSIONS = {
 # What a job made may be a web page: it must not act in the name of this server.
 _HARMLESS = {"x-content-type-options": "nosniff", "content-security-policy": "sandbox"}
 _PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+_MEDIA_TYPE = re.compile(r"[!#-'*+.^-`|~\w-]+/[!#-'*+.^-`|~\w-]+([ -~]*)", re.ASCII)
+_VISIBLE = "".join(map(chr, range(0x20, 0x7F)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Bytes to be sent. inline: the bytes themselves; None if they are a blob."""
+    """Bytes to be sent. inline: the bytes themselves; None if they are a blob.
+
+    media_type: as the job told it, whatever that is.
+    """
 
     digest: str
     size_bytes: int
@@ -62,12 +67,22 @@ async def send(request: Request, content: Content, more: Mapping[str, str]) -> R
     if span:
         headers["content-range"] = span.content_range
     span = span or Span(start=0, stop=content.size_bytes, size_bytes=content.size_bytes)
-    headers |= {"content-length": str(span.stop - span.start), "content-type": content.media_type}
+    headers |= {"content-length": str(span.stop - span.start), "content-type": _type_of(content)}
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
     if content.inline is not None:
         return Response(content.inline[span.start : span.stop], status, headers)
     return StreamingResponse(await _reading(request, content.digest, span), status, headers)
+
+
+def _type_of(content: Content) -> str:
+    """Its media type, if it can stand in a header."""
+    return content.media_type if _MEDIA_TYPE.fullmatch(content.media_type) else DEFAULT_MEDIA_TYPE
+
+
+def in_header(text: str) -> str:
+    """The text, with what cannot stand in a header as in a URL."""
+    return quote(text, safe=_VISIBLE)
 
 
 async def _reading(request: Request, digest: str, span: Span) -> AsyncIterator[bytes]:
