@@ -1,5 +1,8 @@
 """What a server tells about itself: its figures for Prometheus, and its health."""
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -96,6 +99,7 @@ def test_whether_it_lives_and_takes_work_is_told_to_everybody(server):
     ready = httpx.get(f"{server.url}/api/v1/health/ready")
 
     assert (live.status_code, live.json()) == (200, {"status": "alive"})
+    assert parsedate_to_datetime(live.headers["date"]) <= datetime.now(UTC)
     assert (ready.status_code, ready.json()) == (200, {"status": "ok"})
 
 
