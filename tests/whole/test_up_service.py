@@ -115,6 +115,8 @@ def test_the_log_can_be_read_by_programs(tmp_path):
     # Then
     found = records(server)
     assert {*found[0]} >= {"time", "level", "logger", "message"}
+    assert found[0]["message"] == f"serving {server.data_dir} at {server.url}"
+    assert found[-1]["message"] == "stopped"
     moves = [(each["message"], each["run"]) for each in found if each["logger"] == "treadle.moves"]
     assert [what for what, run in moves if run == good] == [
         "job command started",

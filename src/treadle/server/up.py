@@ -88,6 +88,7 @@ class Life:
             async with anyio.create_task_group() as tasks:
                 address = self._address(house)
                 self.on_ready(address)
+                log.info("serving %s at %s", address.data_dir, address.url)
                 self.notifier.tell("READY=1", f"STATUS=serves {address.url}")
                 tasks.start_soon(self.notifier.watch, name="watchdog")
                 await asked.to_stop.wait()
@@ -95,6 +96,7 @@ class Life:
                 grace = self.settings.stop_grace.total_seconds()
                 await wind_down(house, grace, asked, log.warning)
                 tasks.cancel_scope.cancel()
+        log.info("stopped")
 
     def _address(self, house: OpenHouse) -> Address:
         return Address(
