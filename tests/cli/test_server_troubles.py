@@ -78,7 +78,9 @@ def test_a_token_that_may_only_read_runs_nothing(remote: Remote) -> None:
     reader = remote.using(TREADLE_TOKEN=token(remote, "reader", "--scope", "read"))
     reader("ps")
     done = reader.all("run", "pipelines.py:compare", code=2)
-    assert "scope" in done.stderr
+    assert "it needs the scope 'data'" in done.stderr
+    assert "Ask who runs the server" in done.stderr
+    assert "--scope run" in done.stderr
     assert reader.json("abort", "@last", code=2)["error"]["code"] in ("forbidden", "not_found")
 
 
@@ -104,6 +106,7 @@ def test_a_token_is_kept_by_login_and_forgotten_by_logout(remote: Remote, server
 def test_login_keeps_no_token_that_the_server_refuses(remote: Remote, server: Server) -> None:
     done = remote.using(TREADLE_TOKEN="").all("login", server.url, code=2)
     assert "There is no terminal to ask for the token." in done.stderr
+    assert f"treadle login {server.url} --token - < FILE" in done.stderr
     done = remote.all("login", server.url, "--token", "trd_abc_def", code=2)
     assert "can be seen by everybody" in done.stderr
     with terminal(remote, "login", server.url) as screen:

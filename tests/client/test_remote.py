@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import pytest
 
@@ -116,6 +117,7 @@ def test_without_a_server_the_next_step_is_named(tmp_path, monkeypatch):
     "url, says",
     [
         ("box:8470", "Did you mean https://box:8470"),
+        ("127.0.0.1:8470", "Did you mean http://127.0.0.1:8470"),
         ("ftp://box", "neither http:// nor https://"),
         ("http://box:8470/api/v1", "Leave the rest out: http://box:8470"),
         ("http://box:99999", "Port out of range"),
@@ -169,10 +171,19 @@ def test_what_does_not_speak_tls_is_told_apart(server):
 def test_a_wrong_token_is_refused_at_once(server, monkeypatch):
     with Client(server.url, "trd_nobody_nothing") as client:
         client.link.on_notice = lambda text: pytest.fail(text)
-        with pytest.raises(Unauthorized):
+        with pytest.raises(Unauthorized, match="TREADLE_TOKEN"):
             client.health()
+    with pytest.raises(Unauthorized, match="would begin with trd_"):
+        treadle.connect(server.url, "secret")
     with pytest.raises(Unauthorized):
         treadle.connect(server.url, "trd_nobody_nothing")
+
+
+def test_a_time_without_its_zone_is_refused_and_the_right_form_named(remote):
+    with pytest.raises(InvalidRequest, match=r"datetime\.now\(UTC\)"):
+        remote.events(since=datetime(2026, 1, 1), follow=False)  # noqa: DTZ001 - on purpose
+    with pytest.raises(InvalidRequest, match=r"datetime\.now\(UTC\)"):
+        remote.runs(since=datetime(2026, 1, 1))  # noqa: DTZ001 - as above
 
 
 def test_errors_carry_the_servers_code_and_sentence(remote):
@@ -261,5 +272,10 @@ def test_a_certificate_of_ones_own_is_trusted_when_it_is_named(certificate, tmp_
         monkeypatch.setenv("TREADLE_CA", str(file))
         with treadle.connect(server.url, server.token) as client:
             assert client.health()["status"] == "ok"
+            port = server.url.rpartition(":")[2]
+            with pytest.raises(Unavailable, match=r"mismatch.*by a name that its certificate has"):
+                treadle.connect(f"https://localhost:{port}", server.token)
+        with pytest.raises(Unavailable, match=rf"Then it is https://127.0.0.1:{port}"):
+            treadle.connect(f"http://127.0.0.1:{port}", server.token)
         with pytest.raises(InvalidRequest, match="holds no certificate"):
             Client(server.url, server.token, ca_certificate=tmp_path / "none.pem")

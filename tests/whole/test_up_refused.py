@@ -71,6 +71,7 @@ def test_a_data_directory_that_has_a_server_is_named_with_its_pid_and_url(tmp_pa
     assert code == 3
     assert f"pid {server.process.pid}" in said
     assert server.url in said
+    assert "treadle down" in said
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])

@@ -54,7 +54,10 @@ def _given(token: str | None, url: str) -> str:
         text = _asked(f"Token for {url}: ")
     elif token in (None, STDIN):
         if token is None:
-            raise InvalidRequest("There is no terminal to ask for the token.", hint="--token -")
+            raise InvalidRequest(
+                "There is no terminal to ask for the token.",
+                hint=f"Give it on standard input: treadle login {url} --token - < FILE",
+            )
         text = sys.stdin.readline()
     else:
         raise InvalidRequest(

@@ -37,7 +37,10 @@ def _to_server(url: str) -> "Client":
     try:
         return connect(url)
     except Unauthorized as error:
-        error.hint = f"`treadle login {url}` keeps a token for it, TREADLE_TOKEN gives one."
+        error.hint = (
+            f"`treadle login {url}` keeps a token, TREADLE_TOKEN gives one; who runs the server "
+            "makes it."
+        )
         raise
 
 

@@ -41,8 +41,9 @@ def is_loopback(url: str) -> bool:
 
 
 def _with_scheme(url: str) -> str:
-    name = url.partition("://")[2] or url
-    return f"Did you mean https://{name}?" if name.strip() else f"It looks like {EXAMPLE}."
+    name = (url.partition("://")[2] or url).strip()
+    scheme = "http" if is_loopback(f"http://{name}") else "https"
+    return f"Did you mean {scheme}://{name}?" if name else f"It looks like {EXAMPLE}."
 
 
 def _refused(what: str, why: str, hint: str = f"It looks like {EXAMPLE}.") -> InvalidRequest:

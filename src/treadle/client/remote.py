@@ -116,7 +116,10 @@ class RemoteLink(Connected):
 
     def _gone(self, why: Exception) -> TreadleError:
         verb = "went away and did not come back" if self._answered else "cannot be reached"
-        return Unavailable(f"{self.peer} {verb}: {_reason(why)}.", hint=self.advice)
+        hint = self.advice
+        if not self._answered and "disconnected" in str(why) and self.url.startswith("http:"):
+            hint = f"Does it speak TLS? Then it is https{self.url.removeprefix('http')}."
+        return Unavailable(f"{self.peer} {verb}: {_reason(why)}.", hint=hint)
 
 
 def trusted_authorities(ca_certificate: Path | str | None) -> ssl.SSLContext:
@@ -138,10 +141,13 @@ def hopeless(url: str, error: BaseException) -> TreadleError | None:
     """What to say of trouble that does not pass by itself, or None."""
     text = " ".join(str(each) for each in _causes(error))
     if "CERTIFICATE_VERIFY_FAILED" in text:
-        why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0]
+        why = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0].rstrip(".")
+        hint = "Name its file, or that of its authority: ca_certificate= or TREADLE_CA."
+        if "mismatch" in why:
+            hint = "Call the server by a name that its certificate has."
         return Unavailable(
             f"The certificate of {url} is not to be trusted: {why or 'it cannot be verified'}.",
-            hint="Name its file, or that of its authority: ca_certificate= or TREADLE_CA.",
+            hint=hint,
         )
     if "WRONG_VERSION_NUMBER" in text or "RECORD_LAYER" in text:
         return Unavailable(

@@ -20,6 +20,9 @@ PREFIX = "/api/v1"
 PATIENCE_SECONDS = 60.0  #: for an answer that should come at once
 CONNECT_SECONDS = 10.0
 Content = bytes | Callable[[], AsyncIterator[bytes]]
+TOKEN_HINT = (
+    "Give one with token=, TREADLE_TOKEN or `treadle login URL`; who runs the server makes it."
+)
 WAIT_AND_ASK_AGAIN = (429, 503)  #: with Retry-After: it was not carried out, and may be later
 # An answer that passes on through a proxy must come byte for byte: places in it are counted.
 _AS_IT_STANDS = {"accept-encoding": "identity"}
@@ -147,7 +150,7 @@ class Wire:
         """The error that a problem document tells: its code, sentence, hint and details."""
         try:
             document = msgspec.json.decode(answer.content)
-            return errors.from_wire(
+            told = errors.from_wire(
                 document["code"],
                 document["detail"],
                 document.get("hint") or "",
@@ -155,6 +158,9 @@ class Wire:
             )
         except (msgspec.DecodeError, KeyError, TypeError, AttributeError, ValueError):
             return self._stranger(answer)
+        if isinstance(told, errors.Unauthorized):
+            told.hint = TOKEN_HINT  # the server's is for those who write requests themselves
+        return told
 
     def _json(self, answer: httpx.Response) -> Any:
         try:

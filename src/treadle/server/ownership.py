@@ -68,7 +68,8 @@ class OwnerLock:
             who = f" (pid {card.pid}{f', {card.url}' if card.url else ''})" if card else ""
             raise OwnedElsewhere(
                 f"Another process{who} owns the data directory {data_dir}.",
-                hint="Use the client, which joins it, or another data directory.",
+                hint="Commands and clients join it; `treadle down` stops a server. Or use another "
+                "data directory.",
                 pid=card.pid if card else None,
                 url=card.url if card else None,
             ) from error

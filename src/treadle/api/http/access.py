@@ -14,7 +14,7 @@ from treadle.api.http.exchange import Exchange
 from treadle.api.http.failures import Failures
 from treadle.api.http.origins import check_host_and_origin
 from treadle.api.http.state import House
-from treadle.errors import Forbidden, TreadleError, Unauthorized
+from treadle.errors import Busy, Forbidden, TreadleError, Unauthorized
 from treadle.model.access import NOBODY, THE_OWNER, Principal, Token
 from treadle.model.credentials import OWNERS_TOKEN, Given, owners, taken_apart
 from treadle.model.records import OWNER
@@ -51,30 +51,35 @@ class Access:
     def check_door(self, exchange: Exchange) -> None:
         """Whether this is the server that was meant, and the page one that may ask.
 
-        Raises InvalidRequest, Forbidden; Busy for an address that is refused too often.
+        Raises InvalidRequest, Forbidden.
         """
-        if exchange.trusted:
-            return
-        try:
+        if not exchange.trusted:
             check_host_and_origin(exchange.scope, self._house)
-        except Forbidden:
-            self._failures.add(exchange.address)
-            raise
 
     def admit(self, exchange: Exchange) -> Principal:
         """Who asks; the token, also one that does not hold any more, is noted in the exchange.
 
-        Raises Unauthorized; Busy instead for an address that is refused too often.
+        Raises Unauthorized.
         """
         if exchange.trusted:
             return THE_OWNER
         if exchange.operation is not None and exchange.operation.scope is None:
             return NOBODY
+        return self._principal(exchange)
+
+    def counted(self, exchange: Exchange, error: TreadleError) -> TreadleError:
+        """The error to answer with: Busy for who is refused too often.
+
+        Who is known counts by the token, so that a colleague at the same address does not.
+        """
+        if exchange.trusted or not isinstance(error, (Unauthorized, Forbidden)):
+            return error
+        known = exchange.token if isinstance(error, Forbidden) else None
         try:
-            return self._principal(exchange)
-        except Unauthorized:
-            self._failures.add(exchange.address)
-            raise
+            self._failures.add(known.id if known else exchange.address)
+        except Busy as busy:
+            return busy
+        return error
 
     def _principal(self, exchange: Exchange) -> Principal:
         given = _given_in(exchange.scope)
@@ -154,7 +159,7 @@ def _given_in(scope: Scope) -> Given:
     scheme, _, text = header[0].partition(" ")
     found = taken_apart(text.strip()) if scheme.lower() == SCHEME else None
     if found is None or len(header) > 1:
-        raise Unauthorized("What the Authorization header holds is no token.", hint=HINT)
+        raise Unauthorized("What was given is no token: it would begin with trd_.", hint=HINT)
     return found
 
 

@@ -20,7 +20,16 @@ def check_scope(principal: Principal, operation: Operation, scope: Scope, house:
         needed = f"'run', or {CALL + '<tool>'!r}"
     raise Forbidden(
         f"The token {principal.token!r} may not do this: it needs the scope {needed}.",
-        hint="`treadle token create NAME --scope ...` makes one that may.",
+        hint=_advice(operation.scope),
+    )
+
+
+def _advice(scope: str) -> str:
+    """Only an administrator makes tokens; and whoever uploads mostly wants to run it."""
+    wanted = "run" if scope in ("call", "data") else scope
+    return (
+        "Ask who runs the server for such a token; they make it with "
+        f"`treadle token create NAME --scope {wanted}`."
     )
 
 
