@@ -171,6 +171,7 @@ class Client(AbstractContextManager["Client"]):
         since: the `cursor` of the last event that is known (0: all that are kept), or a time.
         Default: from now on.
         """
+        wired({"since": since})  # a time has its zone
         after = 0 if isinstance(since, datetime) else since
         begin = since if isinstance(since, datetime) else None
 
