@@ -74,6 +74,7 @@ def test_tables_of_the_file_belong_to_others(project):
         ('slots = "many"', "slots = 'many': expected a whole number from 1"),
         ("slots = true", "expected a whole number"),
         ('durability = "forever"', "expected one of process, power"),
+        ('log_level = "loud"', "expected one of debug, info, warning, error"),
         ('output_limit = "64 parrots"', "is no size"),
         ('slot_max_age = "soon"', "is no duration"),
         ("retention_days = -1", "expected a number of days"),

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 def up(  # noqa: PLR0913 - one for each option of the command
     host: Annotated[
         str | None,
-        typer.Option(envvar="TREADLE_HOST", metavar="HOST", help="Address to listen at."),
+        typer.Option(
+            envvar="TREADLE_HOST",
+            metavar="HOST",
+            help="Address to listen at.",
+            show_default="127.0.0.1, for this machine alone",
+        ),
     ] = None,
     port: Annotated[
         int | None,
@@ -28,6 +33,7 @@ def up(  # noqa: PLR0913 - one for each option of the command
             envvar="TREADLE_PORT",
             metavar="PORT",
             help="Port; 0 for any that is free.",
+            show_default="8470",
         ),
     ] = None,
     data_dir: DataDir = None,
@@ -56,6 +62,7 @@ def up(  # noqa: PLR0913 - one for each option of the command
             envvar="TREADLE_STOP_GRACE",
             metavar="TIME",
             help="How long running jobs may go on after a signal.",
+            show_default="10s",
         ),
     ] = None,
     log_format: Annotated[

@@ -66,7 +66,7 @@ def modules(value: Any, base: Path) -> tuple[str, ...]:
 def one_of(*words: str) -> Read:
     def read(value: Any, base: Path) -> str:
         if str(value).lower() not in words:
-            raise ValueError(f"expected one of {', '.join(words)}")
+            raise ValueError(f"expected one of {', '.join(filter(None, words))}")
         return str(value).lower()
 
     return read
