@@ -11,7 +11,7 @@ from doors.houses import OWNERS, lobby
 from samples import NOW, HandClock
 from treadle.api.http import bodies
 from treadle.api.http.exchange import Exchange
-from treadle.api.http.failures import FAILURES, MOST_ADDRESSES, Failures
+from treadle.api.http.failures import FAILURES, MOST_KEPT, Failures
 from treadle.errors import Busy
 
 RUNS = "/runs"
@@ -193,10 +193,10 @@ def test_one_host_has_one_count_for_all_its_ipv6_addresses():
 def test_the_addresses_that_failed_are_remembered_up_to_a_number():
     failures = Failures(HandClock())
 
-    for number in range(MOST_ADDRESSES + 10):
+    for number in range(MOST_KEPT + 10):
         failures.add(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}")
 
-    assert len(failures._times) == MOST_ADDRESSES
+    assert len(failures._times) == MOST_KEPT
 
 
 # names and pages

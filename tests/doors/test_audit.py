@@ -11,6 +11,7 @@ from samples import NOW
 from treadle.api.http import audit_log
 from treadle.api.http.audit_log import AuditLog, entries
 from treadle.api.http.exchange import Exchange
+from treadle.api.http.failures import FAILURES
 from treadle.api.http.routes import OPERATIONS
 from treadle.model.access import Token
 
@@ -69,6 +70,18 @@ def test_what_is_refused_is_told(server, holding):
     assert (wrong_scope["status"], wrong_scope["path"]) == (403, "/api/v1/gc")
     assert (no_token["status"], no_token["user"], no_token["token"]) == (401, "", "")
     assert wrong_name["status"] == 403
+
+
+def test_one_token_cannot_fill_the_log_with_what_it_may_not_do(server, holding):
+    caller, colleague = holding("read"), holding("read")
+    before = len(lines(server))
+
+    codes = [caller.post("/gc").status_code for _ in range(FAILURES + 5)]
+
+    assert codes == [403] * FAILURES + [429] * 5
+    assert len(lines(server)) == before + FAILURES
+    assert caller.get("/runs").status_code == 200
+    assert colleague.post("/gc").status_code == 403
 
 
 def test_who_comes_with_a_revoked_token_is_named(server, owner, holding):

@@ -52,7 +52,7 @@ class Gate:
         except TreadleError as error:
             if isinstance(error, InternalError) or exchange.started:
                 log.exception("%s %s", exchange.method, exchange.path)
-            await _refuse(exchange, error)
+            await _refuse(exchange, self._access.counted(exchange, error))
         except (ClientDisconnect, WebSocketDisconnect):
             log.debug("%s %s: the caller went away", exchange.method, exchange.path)
         except Exception as error:
