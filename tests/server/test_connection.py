@@ -250,6 +250,26 @@ def test_one_caller_too_many_is_answered_503_and_those_before_go_on():
             assert answer_of(connection).endswith(b"4")
 
 
+def test_those_who_ask_nothing_make_room_for_those_who_do():
+    with contextlib.ExitStack() as stack:
+        address = stack.enter_context(served(body_seconds=30.0))
+        busy, *idle = [stack.enter_context(call(address)) for _ in range(QUICK.connections)]
+        busy.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n")
+        for connection in idle:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert answer_of(connection).endswith(b"0")
+        late = stack.enter_context(call(address))
+        late.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        assert answer_of(late).endswith(b"0")
+        assert all_of(idle[0]) == b""
+        for connection in (busy, *idle[1:]):
+            connection.sendall(
+                b"done" if connection is busy else b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+            )
+            assert status_of(answer_of(connection)) == 200
+
+
 def test_a_request_that_is_refused_before_its_body_is_read_may_not_send_on_for_ever(address):
     with call(address) as connection:
         connection.sendall(b"POST /refuse HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999\r\n\r\n")

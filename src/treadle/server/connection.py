@@ -53,6 +53,14 @@ class Warden:
         if self._timer is not None:
             self._timer.cancel()
 
+    def make_room(self) -> bool:
+        """Hang up on those who have asked nothing for the longest; False if there are none."""
+        ours = (each for each in self.state.connections if isinstance(each, Connection))
+        idle = sorted((each for each in ours if each.is_idle), key=lambda each: each.since)
+        for connection in idle[: max(1, self.limits.connections // 16)]:  # not one for each caller
+            connection.transport.close()
+        return bool(idle)
+
     def _look(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
@@ -71,18 +79,24 @@ class Connection(HttpToolsProtocol):
         self.access_log = False
         self._warden, self._limits = warden, warden.limits
         self._waiting: Waiting = "headers"
-        self._since = self.loop.time()
+        self.since = self.loop.time()  #: of what is waited for, or of the last request
         self._received = 0  # bytes since the present wait began, or the last piece of a body
         self._refused = False
         self._unread: int | None = None  # bytes that the reader has not taken, at the last look
         self._unread_since = 0.0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that was asked is answered, and nothing has come since."""
+        answered = self.cycle is None or self.cycle.response_complete
+        return not self._waiting and answered and not self.transport.is_closing()
 
     # ---- what comes in
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._warden.wake()
-        if len(self.connections) > self._limits.connections:
+        if len(self.connections) > self._limits.connections and not self._warden.make_room():
             if len(self.connections) > 2 * self._limits.connections:
                 transport.abort()
             else:
@@ -130,7 +144,7 @@ class Connection(HttpToolsProtocol):
         self._received = 0
         if not self._refused:
             if self._waiting == "body":
-                self._since = self.loop.time()
+                self.since = self.loop.time()
             if self.cycle.body or self.cycle.response_complete or self.parser.should_upgrade():
                 super().on_body(body)
             else:
@@ -167,7 +181,7 @@ class Connection(HttpToolsProtocol):
         self._refuse(400, InvalidRequest.code, msg)
 
     def _wait_for(self, what: Waiting) -> None:
-        self._waiting, self._since, self._received = what, self.loop.time(), 0
+        self._waiting, self.since, self._received = what, self.loop.time(), 0
 
     # ---- what goes out
 
@@ -215,7 +229,7 @@ class Connection(HttpToolsProtocol):
 
     def look(self, now: float) -> None:
         """Refuse or cut off a client that has taken too long."""
-        limits, waited = self._limits, now - self._since
+        limits, waited = self._limits, now - self.since
         if self._reader_sleeps(now):
             log.info("cut off %s, which reads nothing", self._name())
             self.transport.abort()
