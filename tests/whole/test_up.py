@@ -76,6 +76,23 @@ def test_what_is_ready_is_told_on_one_line_for_programs(tmp_path):
     assert card["pid"] == server.process.pid
 
 
+def test_a_server_whose_log_is_read_by_programs_says_nothing_else_to_them(tmp_path):
+    command = [sys.executable, "-m", "treadle", "up", "--port", "0", "--log-format", "json"]
+    with subprocess.Popen(
+        [*command, "--data-dir", str(tmp_path / "state")],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=environment({}),
+    ) as server:
+        told = [json.loads(server.stdout.readline())]
+        server.terminate()
+        told += [json.loads(line) for line in server.stdout]
+
+    assert told[0]["url"].startswith("http://127.0.0.1:")
+    assert told[-1]["message"] == "stopped"
+
+
 def test_a_server_nobody_listens_to_serves_all_the_same(tmp_path):
     command = [sys.executable, "-m", "treadle", "up", "--port", "0", "--data-dir"]
     with subprocess.Popen(

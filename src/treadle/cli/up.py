@@ -99,7 +99,8 @@ def up(  # noqa: PLR0913 - one for each option of the command
 
     def say(address: "Address") -> None:
         try:
-            _say_json(address) if as_json else _say(address)
+            # where a program reads the log, it reads these lines too
+            _say_json(address) if as_json or settings.log_format == "json" else _say(address)
         except OSError:  # whoever started it does not listen; it serves all the same
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
