@@ -74,8 +74,9 @@ def test_the_audit_log_tells_who_made_a_token(treadle: Treadle):
     told = treadle("audit")
     entries = treadle.json("audit", "--user", "owner", "--limit", "1")["entries"]
 
-    assert "POST /api/v1/tokens" in told
-    assert made["id"] in told
+    assert told.splitlines()[0].split() == ["at", "user", "status", "request"]
+    assert f"POST /tokens -> {made['id']}" in told
+    assert max(map(len, told.splitlines())) <= 80
     assert entries[0]["status"] == 201
     assert treadle.json("audit", "--user", "nobody") == {"entries": []}
 

@@ -11,6 +11,9 @@ from treadle.cli.options import Json
 from treadle.cli.where import Where
 from treadle.errors import NotFound
 
+PREFIX = "/api/v1"
+THIS_MACHINE = ("", "127.0.0.1", "::1")  #: "" is the Unix socket
+
 
 def audit(
     where: Where,
@@ -29,20 +32,32 @@ def audit(
     if as_json:
         printing.say_json({"entries": found})
     elif found:
-        headings = ("at", "user", "token", "from", "request", "status", "made")
-        printing.table(headings, map(_row, found), numbers=("status",))
+        _tell(found)
     else:
         printing.tell("Nobody has written anything, or was refused.")
 
 
-def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
+def _tell(found: list[dict[str, Any]]) -> None:
+    """A table with room for a terminal: what would be the same in all rows is left out."""
+    rows = [_row(entry) for entry in found]
+    dull = {"from"} if all(entry["address"] in THIS_MACHINE for entry in found) else set()
+    if all(entry["token"] in ("", entry["user"]) for entry in found):
+        dull.add("token")
+    headings = [heading for heading in rows[0] if heading not in dull]
+    cells = [[row[heading] for heading in headings] for row in rows]
+    printing.table(headings, cells, numbers=("status",), whole=("at",))
+
+
+def _row(entry: dict[str, Any]) -> dict[str, Any]:
+    """Cells by their headings."""
     status = entry["status"] or 0
-    return (
-        f"{datetime.fromisoformat(entry['at']).astimezone():%Y-%m-%d %H:%M:%S}",
-        entry["user"],
-        entry["token"],
-        entry["address"],
-        f"{entry['method']} {entry['path']}",
-        (str(status or "-"), "" if 200 <= status < 400 else "red"),
-        (entry["made"].rpartition("/")[2], "dim"),
-    )
+    made = entry["made"].rpartition("/")[2]
+    request = f"{entry['method']} {entry['path'].removeprefix(PREFIX)}"
+    return {
+        "at": f"{datetime.fromisoformat(entry['at']).astimezone():%Y-%m-%d %H:%M:%S}",
+        "user": entry["user"],
+        "token": entry["token"],
+        "from": entry["address"],
+        "status": (str(status or "-"), "" if 200 <= status < 400 else "red"),
+        "request": f"{request} -> {made}" if made else request,
+    }
