@@ -169,6 +169,15 @@ def test_a_line_that_never_ends_is_searched_in_parts(client, http, talked, monke
     assert all("needle" in each["text"] and len(each["text"]) <= 2000 for each in found)
 
 
+def test_a_long_text_beyond_ascii_is_only_searched_for_as_it_stands(http, talked):
+    path = f"/jobs/{talked}/log/search"
+    asked = {"text": "ü" * 101, "ignore_case": True}
+    refused = http.get(path, params=asked)
+    assert (refused.status_code, "at most 100" in refused.json()["detail"]) == (400, True)
+    assert http.get(path, params=asked | {"ignore_case": False}).status_code == 200
+    assert http.get(path, params={"text": "x" * 1000, "ignore_case": True}).status_code == 200
+
+
 @pytest.mark.parametrize("text", ["", "a\nb", "x" * 1001])
 def test_what_cannot_be_searched_for_is_refused(http, talked, text):
     answer = http.get(f"/jobs/{talked}/log/search", params={"text": text})

@@ -20,6 +20,7 @@ PIECE_BYTES = 256 * 1024  #: read and searched at a time; a longer line is searc
 MOST_PIECES = 400  #: in one answer: about 100 MB
 SHOWN_CHARACTERS = 2000  #: of a line
 LONGEST_TEXT = 1000
+LONGEST_IN_ANY_CASE = 100  #: where letters beyond ASCII take long to compare
 
 
 async def search_log(request: Request) -> Response:
@@ -32,6 +33,7 @@ async def search_log(request: Request) -> Response:
     text = values["text"] or ""
     if not text or len(text) > LONGEST_TEXT or "\n" in text:
         raise InvalidRequest(f"text: expected 1 to {LONGEST_TEXT} characters of one line.")
+    looked_for = sought(text, ignore_case=values["ignore_case"])
     house, job_id = house_of(request), whole_id(request, "job")
     job = house.ledger.read(lambda books: books.job(job_id))
     attempt = max(job.attempt, 1) if values["attempt"] is None else values["attempt"]
@@ -40,7 +42,7 @@ async def search_log(request: Request) -> Response:
         house=house,
         job=job,
         attempt=attempt,
-        pattern=pattern(text, ignore_case=values["ignore_case"]),
+        sought=looked_for,
         most=max(1, values["limit"]),
         offset=offset,
         line=line,
@@ -63,13 +65,38 @@ def _place(before: str | None) -> tuple[int, int]:
     return int(parts[0]), int(parts[1])
 
 
-def pattern(text: str, *, ignore_case: bool) -> re.Pattern[bytes]:
-    """What finds the text in UTF-8; without regard to case, one letter for one."""
-    if not ignore_case or text.isascii():
-        return re.compile(re.escape(text.encode()), re.IGNORECASE if ignore_case else 0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sought:
+    """What finds a text in UTF-8. is_lowered: looked for in small letters, so that the text itself
+    is compared, which takes the same time whatever a log holds."""
+
+    pattern: re.Pattern[bytes]
+    is_lowered: bool = False
+
+    def places(self, block: bytes) -> Iterator[re.Match[bytes]]:
+        """Where it begins, once in each line at most."""
+        block, at = block.lower() if self.is_lowered else block, 0
+        while match := self.pattern.search(block, at):
+            yield match
+            at = block.find(b"\n", match.end())
+            if at < 0:
+                return
+
+
+def sought(text: str, *, ignore_case: bool) -> Sought:
+    """Without regard to case, one letter for one. Raises InvalidRequest for what takes too long."""
+    if not ignore_case:
+        return Sought(pattern=re.compile(re.escape(text.encode())))
+    if text.isascii():
+        return Sought(pattern=re.compile(re.escape(text.lower().encode())), is_lowered=True)
+    if len(text) > LONGEST_IN_ANY_CASE:
+        raise InvalidRequest(
+            f"text: at most {LONGEST_IN_ANY_CASE} characters, where not all are ASCII.",
+            hint="Leave out ignore_case, or part of the text.",
+        )
     letters = ({letter, letter.lower(), letter.upper()} for letter in text)
     ways = (b"|".join(re.escape(way.encode()) for way in sorted(each)) for each in letters)
-    return re.compile(b"".join(b"(?:%s)" % way for way in ways))
+    return Sought(pattern=re.compile(b"".join(b"(?:%s)" % way for way in ways)))
 
 
 @dataclass(kw_only=True)
@@ -79,7 +106,7 @@ class Search:
     house: House
     job: Job
     attempt: int
-    pattern: re.Pattern[bytes]
+    sought: Sought
     most: int
     offset: int
     line: int
@@ -104,13 +131,11 @@ class Search:
 
     def _lines(self, block: bytes) -> Iterator[tuple[int, int, int]]:
         """(begin, end, where the text is) of each line that has it."""
-        at = 0
-        while match := self.pattern.search(block, at):
+        for match in self.sought.places(block):
             start = block.rfind(b"\n", 0, match.start()) + 1
             stop = block.find(b"\n", match.end())
             stop = len(block) if stop < 0 else stop
             yield start, stop, match.start()
-            at = stop + 1
 
     def _told(self, piece: bytes, start: int, stop: int, at: int) -> dict[str, Any]:
         """Of a long line, the part that has the text."""
