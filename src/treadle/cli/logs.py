@@ -17,8 +17,6 @@ from treadle.cli.where import Where
 from treadle.errors import NotFound
 from treadle.model.records import Job
 
-CHUNK_BYTES = 1 << 20
-
 
 def logs(
     where: Where,

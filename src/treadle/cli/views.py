@@ -7,23 +7,12 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from treadle.cli import printing
-from treadle.client.board import Board, Row
+from treadle.client.board import WORTH_A_LINE, Board, Row
 from treadle.model.records import Event
 from treadle.model.states import JOB_ENDS
 
 HOLD_SECONDS = 0.1
-#: What a plain line says for a job's event; others are not worth a line.
-WORDS = {
-    "job.started": "running",
-    "job.completed": "completed",
-    "job.failed": "failed",
-    "job.retried": "failed, will be tried again",
-    "job.lost": "lost, queued again",
-    "job.skipped": "skipped",
-    "job.reused": "reused",
-    "job.abort_requested": "aborting",
-    "job.gone": "aborted",
-}
+WORDS = WORTH_A_LINE | {"job.abort_requested": "aborting"}  #: which is asked for here
 
 
 class View(Protocol):

@@ -118,11 +118,6 @@ class Api:
         wire = await self.wire.get("/jobs", **query)
         return [read_record(Job, each) for each in wire["jobs"]], wire["next"]
 
-    async def job_report(self, job_id: str) -> dict[str, Any]:
-        """The whole outcome of a job."""
-        found: dict[str, Any] = await self.wire.get(f"/jobs/{job_id}/report")
-        return found
-
     async def search_log(self, job_id: str, text: str, **query: Any) -> dict[str, Any]:
         """A page of the lines of its log that have the text: `lines`, and `next`."""
         path = f"/jobs/{job_id}/log/search"
@@ -278,13 +273,6 @@ class Api:
         """A page of the tools, and the cursor of the next."""
         wire = await self.wire.get("/tools", **query)
         return wire["tools"], wire["next"]
-
-    async def tool_versions(
-        self, name: str, **query: Any
-    ) -> tuple[list[dict[str, Any]], str | None]:
-        """A page of the versions of a tool, newest first, and the cursor of the next."""
-        wire = await self.wire.get(f"/tools/{quote(name, safe='')}", **query)
-        return wire["versions"], wire["next"]
 
     async def tool(self, name: str, version: str) -> Tool:
         """The definition of a version."""

@@ -34,6 +34,17 @@ REASONS = {
     "build": "waits for its environment",
     "backend": "waits for the engine to come back",
 }
+#: What a plain line says for a job's event; others are not worth one.
+WORTH_A_LINE = {
+    "job.started": "running",
+    "job.completed": "completed",
+    "job.failed": "failed",
+    "job.retried": "failed, will be tried again",
+    "job.lost": "lost, queued again",
+    "job.skipped": "skipped",
+    "job.reused": "reused",
+    "job.gone": "aborted",
+}
 MOST_ROWS = 20  #: shown one by one; beyond, alike steps are counted together
 Edges = Iterable[tuple[str, str]]  #: (parent job, child job)
 

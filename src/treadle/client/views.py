@@ -7,7 +7,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from treadle.client.board import Board, Row
+from treadle.client.board import WORTH_A_LINE, Board, Row
 from treadle.client.display import MOST_LINES, snapshot
 from treadle.client.following import Printed
 from treadle.model.records import Event
@@ -17,16 +17,6 @@ if TYPE_CHECKING:
     from treadle.client.details import RunDetail
 
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
-WORDS = {
-    "job.started": "running",
-    "job.completed": "completed",
-    "job.failed": "failed",
-    "job.retried": "failed, will be tried again",
-    "job.lost": "lost, queued again",
-    "job.skipped": "skipped",
-    "job.reused": "reused",
-    "job.gone": "aborted",
-}  #: what a line says for a job's event; others are not worth a line
 
 
 class FollowView:
@@ -78,8 +68,8 @@ class LinesView(FollowView):
     """Lines of text, for a pipe or a file."""
 
     def happened(self, event: Event, row: Row | None) -> None:
-        if row is not None and event.kind in WORDS:
-            self._say(f"{row.step}: {WORDS[event.kind]}{_because(row)}")
+        if row is not None and event.kind in WORTH_A_LINE:
+            self._say(f"{row.step}: {WORTH_A_LINE[event.kind]}{_because(row)}")
 
     def printed(self, step: str, lines: list[str]) -> None:
         for line in lines:
@@ -114,8 +104,10 @@ class TerminalView(FollowView):
             self._live.console.print(headline(self.board), markup=False)
 
     def happened(self, event: Event, row: Row | None) -> None:
-        if row is not None and row.state in JOB_ENDS - JOB_GOOD_ENDS and event.kind in WORDS:
-            self._live.console.print(f"{row.step}: {WORDS[event.kind]}{_because(row)}", style="red")
+        if row is not None and row.state in JOB_ENDS - JOB_GOOD_ENDS and event.kind in WORTH_A_LINE:
+            self._live.console.print(
+                f"{row.step}: {WORTH_A_LINE[event.kind]}{_because(row)}", style="red"
+            )
 
     def printed(self, step: str, lines: list[str]) -> None:
         from rich.text import Text  # noqa: PLC0415 - as above
