@@ -45,7 +45,8 @@ def test_a_token_lets_its_holder_in_until_it_is_revoked(treadle: Treadle, server
     [
         (("--scope", "raed"), "Did you mean 'read'?"),
         (("--scope", "read", "--expires", "soon"), "is no duration"),
-        (("--scope", "read", "--expires", "0"), "above 0"),
+        (("--scope", "read", "--expires", "30"), "Days are 30d"),
+        (("--scope", "read", "--expires", "0s"), "above 0"),
         (("--scope", "read", "--user", "two words"), "user: expected"),
         ((), "--scope"),
     ],

@@ -9,7 +9,7 @@ from treadle.api.http.problems import problem, status_of
 from treadle.api.http.routes import OPERATIONS
 from treadle.model.access import SCOPES
 
-OPEN = {"/api/v1/health/live", "/api/v1/health/ready", "/api/v1/openapi.json"}
+OPEN = {"/", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/openapi.json"}
 ONLY_ADMINISTRATORS_READ = {"/api/v1/tokens", "/api/v1/audit"}
 KEPT = [each for each in OPERATIONS if each.scope is not None]
 SMALLER = {"read": "call:nothing", "data": "read", "run": "data", "admin": "run", "call": "data"}

@@ -60,6 +60,8 @@ def create(
 
 
 def _seconds(text: str) -> float:
+    if text.strip().isdecimal():
+        raise InvalidRequest(f"--expires {text}: without a unit.", hint=f"Days are {text}d.")
     try:
         return duration(text).total_seconds()
     except (ValueError, OverflowError) as error:

@@ -9,6 +9,7 @@ from treadle.api.http import (
     definitions,
     documents,
     events,
+    front,
     gc,
     groups,
     health,
@@ -103,6 +104,14 @@ OPERATIONS: tuple[Operation, ...] = (
         scope="read",
         tag="server",
         answer="text/plain",
+    ),
+    Operation(
+        method="GET",
+        path="/",
+        handler=front.get_front,
+        scope=None,
+        tag="server",
+        answer="text/html",
     ),
     Operation(
         method="GET",
