@@ -8,7 +8,6 @@ from treadle.api.http import (
     calls,
     definitions,
     documents,
-    events,
     front,
     gc,
     groups,
@@ -22,8 +21,9 @@ from treadle.api.http import (
     snapshots,
     tokens,
 )
+from treadle.api.http.event_routes import EVENT_ROUTES
 from treadle.api.http.job_routes import JOB_ROUTES
-from treadle.api.http.openapi import EVENTS, YAML
+from treadle.api.http.openapi import YAML
 from treadle.api.http.operations import PREFIX, Operation, Query
 from treadle.api.http.parameters import ARGUMENTS, ATTEMPT, BEFORE, LARGE_LIMIT, LIMIT, TAIL, WAIT
 from treadle.model.records import Job, Run, Submission
@@ -34,42 +34,6 @@ from treadle.schemas import jobs as job_shapes
 MOST_BYTES = 16 * 1024 * 1024  #: of a log in one answer that is not streamed
 KNOWN = {304: None}  #: to one who has it already
 BYTES, ANY, TEXT = "application/octet-stream", "*/*", "text/plain"
-KIND = Query(
-    name="kind",
-    text="Only these kinds of events, comma separated; `job` has `job.failed` and all others.",
-)
-FOLLOW = Query(name="follow", text="Go on with what comes.", kind="switch", default=True)
-OF_EVENTS = (
-    Query(
-        name="after",
-        text="From which event's number on; default 0. The header Last-Event-ID goes first.",
-    ),
-    KIND,
-    Query(
-        name="output",
-        text="With what jobs print, as `text` of `job.output`.",
-        kind="switch",
-        default=False,
-    ),
-    FOLLOW,
-)
-OF_ALL_EVENTS = (
-    Query(
-        name="after",
-        text="The `cursor` of an event, to go on from there; 0 is the beginning. Default: from now"
-        " on; without `follow`, the beginning. The header Last-Event-ID goes first.",
-    ),
-    KIND,
-    Query(name="user", text="Only of runs and calls of this user."),
-    Query(name="pipeline", text="Only of runs of the pipeline of this name."),
-    Query(
-        name="transient",
-        text="With `job.progress`, `job.metrics` and `job.output`, too.",
-        kind="switch",
-        default=False,
-    ),
-    FOLLOW,
-)
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation(
@@ -332,58 +296,7 @@ OPERATIONS: tuple[Operation, ...] = (
             ),
         ),
     ),
-    # events
-    Operation(
-        method="GET",
-        path=f"{PREFIX}/events",
-        handler=events.get_all_events,
-        scope="read",
-        tag="events",
-        answer=EVENTS,
-        query=OF_ALL_EVENTS,
-    ),
-    Operation(
-        method="WEBSOCKET",
-        path=f"{PREFIX}/events",
-        handler=events.follow_all_events,
-        scope="read",
-        tag="events",
-        query=OF_ALL_EVENTS,
-    ),
-    Operation(
-        method="GET",
-        path=f"{PREFIX}/runs/{{id}}/events",
-        handler=events.get_events,
-        scope="read",
-        tag="events",
-        answer=EVENTS,
-        query=OF_EVENTS,
-    ),
-    Operation(
-        method="WEBSOCKET",
-        path=f"{PREFIX}/runs/{{id}}/events",
-        handler=events.follow_events,
-        scope="read",
-        tag="events",
-        query=OF_EVENTS,
-    ),
-    Operation(
-        method="GET",
-        path=f"{PREFIX}/jobs/{{id}}/events",
-        handler=events.get_job_events,
-        scope="read",
-        tag="events",
-        answer=EVENTS,
-        query=OF_EVENTS,
-    ),
-    Operation(
-        method="WEBSOCKET",
-        path=f"{PREFIX}/jobs/{{id}}/events",
-        handler=events.follow_job_events,
-        scope="read",
-        tag="events",
-        query=OF_EVENTS,
-    ),
+    *EVENT_ROUTES,
     # tools and pipelines; names may hold slashes, so versions come first
     Operation(
         method="GET",
