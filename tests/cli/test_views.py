@@ -1,15 +1,17 @@
 """What a person sees while a run goes on, drawn from recorded events."""
 
 import io
+from types import SimpleNamespace
 
 import pytest
 from recorded import Diary, a_job, a_run, compare
 from rich.console import Console
 
-from treadle.cli import live
+from treadle.cli import live, views
 from treadle.cli.live import LiveView, cleaned
 from treadle.cli.views import PlainView
 from treadle.client.board import Board
+from treadle.client.progress import Uploading
 from treadle.model.states import JobState
 
 
@@ -65,6 +67,36 @@ def test_plain_lines_say_which_attempt_failed_and_of_what(capsys):
     assert capsys.readouterr().out.splitlines()[-1].split(None, 2)[2] == (
         "failed  attempt 2  ValueError: no"
     )
+
+
+@pytest.mark.parametrize("total", [500, 7_400_000, 180_000_000])
+def test_an_upload_is_said_beside_what_turns_until_it_is_over(total):
+    console = terminal()
+    view = LiveView(console)
+    view.loading("loading flow.py")
+    view.uploading("loading flow.py", Uploading(done=total // 5, total=total))
+    view.refresh()
+    view.uploading("loading flow.py", Uploading(done=total, total=total))
+    before = console.file.getvalue()
+    view.refresh()
+    said = {500: "100 of 500 B", 7_400_000: "1.5 of 7.4 MB", 180_000_000: "36 of 180 MB"}
+    assert f"uploading {said[total]}" in before
+    assert "loading flow.py" in console.file.getvalue()[len(before) :]
+    view.close()
+
+
+def test_a_long_upload_is_one_plain_line_and_a_short_one_none(capsys, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(views, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    view = PlainView()
+    for second in range(5):
+        now[0] = float(second)
+        view.uploading("loading flow.py", Uploading(done=second * 30_000_000, total=180_000_000))
+    assert capsys.readouterr().out.split() == ["0.0s", "run", "uploading", "90", "of", "180", "MB"]
+    view.uploading("loading flow.py", Uploading(done=0, total=180_000_000))
+    view.uploading("loading flow.py", Uploading(done=180_000_000, total=180_000_000))
+    view.close()
+    assert capsys.readouterr().out == ""
 
 
 def test_each_line_of_output_names_its_step(capsys):

@@ -2,11 +2,13 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from blake3 import blake3
 
 from treadle.authoring.bundles import bundle
+from treadle.client import Client, progress
 from treadle.client.uploads import upload_bundle
 from treadle.errors import Conflict, TreadleError
 
@@ -73,6 +75,64 @@ def test_a_large_file_of_code_is_streamed(client, project):
     send(client, project / "src/flow.py")
     found = client.door(lambda api: api.blob(blake3(data).hexdigest()))
     assert bytes(found) == data
+
+
+@pytest.mark.parametrize("house", ["client", "remote"])
+def test_how_far_an_upload_is_is_told_from_nothing_to_all_that_was_missing(
+    request, project, house, monkeypatch
+):
+    # Given a link that is asked to tell each step of the way
+    monkeypatch.setattr(progress, "TELL_SECONDS", 0.0)
+    client, told = request.getfixturevalue(house), []
+    monkeypatch.setattr(client.link, "on_uploading", told.append)
+    send(client, project / "src/flow.py")
+    told.clear()
+    # When several files are missing, a large one among them
+    sizes = [100_000, 200_000, 300_000, 3_000_000]
+    for number, size in enumerate(sizes):
+        (project / f"src/more_{number}.py").write_bytes(os.urandom(size))
+    send(client, project / "src/flow.py")
+    # Then it is told piece by piece, of the missing ones alone
+    done = [each.done for each in told]
+    assert {each.total for each in told} == {sum(sizes)}
+    assert done == sorted(done)
+    assert (done[0], done[-1]) == (0, sum(sizes))
+    assert [each.is_over for each in told].count(True) == 1
+    assert len({size for size in done if size > sum(sizes[:3])}) == 3  # pieces of the large one
+    assert 0 < min(size for size in done if size) <= sum(sizes[:3])
+    # And nothing of what is there
+    told.clear()
+    send(client, project / "src/flow.py")
+    assert told == []
+
+
+def test_what_is_sent_twice_is_counted_once(server, proxy, project, monkeypatch):
+    monkeypatch.setattr(progress, "TELL_SECONDS", 0.0)
+    (project / "src/twice.py").write_bytes(os.urandom(3_000_000))
+    made, told = bundle(project / "src/flow.py"), []
+    with Client(proxy.url, server.token) as client:
+        client.link.on_notice = lambda text: None
+
+        def note(each):
+            told.append(each)
+            if each.done and not proxy.cuts:
+                proxy.cut()
+
+        client.link.on_uploading = note
+        client.door(lambda api: upload_bundle(api, made))
+    assert proxy.cuts
+    assert max(each.done for each in told) == told[-1].done == told[-1].total
+
+
+def test_it_is_told_a_few_times_a_second_at_most(monkeypatch):
+    now, told = [0.0], []
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    counted = progress.Progress(1_024, told.append)
+    for done in range(1, 1_025):
+        now[0] = done / 1_024
+        counted.reach(done)
+    counted.end()
+    assert [each.done for each in told] == [0, 205, 410, 615, 820, 1_024]
 
 
 @pytest.mark.parametrize("size", [10, 3_000_000])

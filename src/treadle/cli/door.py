@@ -19,6 +19,7 @@ from treadle.model.refs import Ref
 if TYPE_CHECKING:
     from treadle.client import Client
     from treadle.client.details import GroupDetail
+    from treadle.client.progress import Uploading
     from treadle.server.embedded import Embedded
 
 LAST = ("@last", "latest")
@@ -68,6 +69,10 @@ class Door:
     def on_notice(self, told: Callable[[str], None]) -> None:
         """Have notices about the connection told there; from another thread."""
         self._client.link.on_notice = told
+
+    def on_uploading(self, told: "Callable[[Uploading], None]") -> None:
+        """Have it told there how far an upload of code is; from another thread."""
+        self._client.link.on_uploading = told
 
     def linger(self, on_wait: Callable[[list[Run]], None], give_up: Callable[[], bool]) -> None:
         """As the owner, wait for the runs of others, or until give_up(). on_wait: told which."""

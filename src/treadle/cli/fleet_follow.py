@@ -14,6 +14,7 @@ from treadle.cli.fleet_views import FleetView
 from treadle.cli.follow import TICK_SECONDS, UNBEGUN_PATIENCE_SECONDS, show
 from treadle.cli.reading import Finished, Notice, Reading
 from treadle.cli.signals import Request, Signals
+from treadle.client.progress import Uploading
 from treadle.errors import Conflict, NotFound, TreadleError, Unavailable
 from treadle.model.groups import Measured
 from treadle.model.records import Run
@@ -46,7 +47,7 @@ class Looked:
 
 Begun = Run | Loaded  #: what beginning tells on its way
 BeginAll = Callable[[Door], Generator[Begun, None, None]]  #: load and submit, run by run
-Message = Begun | Looked | Notice | Finished | Request
+Message = Begun | Looked | Notice | Uploading | Finished | Request
 
 
 @dataclass(slots=True)
@@ -180,6 +181,8 @@ class _Following:
             case Loaded():
                 fleet.loaded, fleet.total, fleet.name = message.done, message.total, message.name
                 show(self._view.loading, fleet)
+            case Uploading():
+                show(self._view.uploading, message)
             case Run():
                 fleet.begin(message)
                 show(self._view.begun, fleet)

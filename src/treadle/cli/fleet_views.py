@@ -14,6 +14,7 @@ from rich.text import Text
 
 from treadle.cli import keys, printing
 from treadle.cli.fleet import Fleet
+from treadle.client.progress import Uploading
 from treadle.model.groups import Goal
 from treadle.model.records import Job, Run
 from treadle.model.states import JobState, RunState
@@ -46,6 +47,10 @@ class FleetView(Protocol):
         """Combinations are being read and checked."""
         ...
 
+    def uploading(self, told: Uploading) -> None:
+        """Their code is on its way."""
+        ...
+
     def begun(self, fleet: Fleet) -> None:
         """One more run exists."""
         ...
@@ -73,6 +78,8 @@ class QuietFleetView:
     silent = True
 
     def loading(self, fleet: Fleet) -> None: ...
+
+    def uploading(self, told: Uploading) -> None: ...
 
     def begun(self, fleet: Fleet) -> None: ...
 
@@ -127,9 +134,13 @@ class LiveFleetView(QuietFleetView):
         self._notices: list[str] = []
         self._drawn = 0.0
         self._open = False
+        self._uploading: Uploading | None = None
 
     def loading(self, fleet: Fleet) -> None:
         self._begin()
+
+    def uploading(self, told: Uploading) -> None:
+        self._uploading = None if told.is_over else told
 
     def begun(self, fleet: Fleet) -> None:
         self._begin()
@@ -165,6 +176,8 @@ class LiveFleetView(QuietFleetView):
             said = "loading"
             if fleet.total:
                 said = f"checking the combinations: {fleet.loaded} of {fleet.total}"
+            if (sent := self._uploading) is not None:
+                said = f"uploading {printing.part(sent.done, sent.total)}"
             self._spinner.update(text=Text(f" {said}", "dim"))
             return Group(self._spinner, *notices)
         return Group(self._header(fleet), *notices, self._table(fleet))

@@ -15,6 +15,7 @@ from treadle.cli.reading import Finished, Notice
 from treadle.cli.signals import Request, Signals, silence
 from treadle.cli.views import PlainView, QuietView, View
 from treadle.client.board import Board
+from treadle.client.progress import Uploading
 from treadle.errors import Conflict, TreadleError, Unavailable
 from treadle.model.records import Event, Run
 from treadle.model.states import RunState
@@ -119,12 +120,19 @@ class _Following:
             case Measured():
                 if self._board is not None:
                     self._board.measure(message.metrics)
-            case Notice():
-                show(self._view.notice, message.text)
+            case Notice() | Uploading():
+                self._say(message)
             case Finished():
                 self._finished(message.error)
             case _:
                 self._tell(message)
+
+    def _say(self, told: Notice | Uploading) -> None:
+        if isinstance(told, Notice):
+            show(self._view.notice, told.text)
+            return
+        self._silent_until = time.monotonic() + SILENCE_SECONDS  # this is why it takes long
+        show(self._view.uploading, self._what, told)
 
     def _wait_on(self) -> None:
         """While there is no run: give up after a request to stop; look once why it takes long."""

@@ -8,6 +8,7 @@ from treadle.cli.door import Door, Snapshot
 from treadle.cli.reading import Finished, Notice, Reading
 from treadle.cli.signals import Request
 from treadle.client.lines import Lines
+from treadle.client.progress import Uploading
 from treadle.model.records import Event, Metric, Run
 
 LOG_CHUNK_BYTES = 256 * 1024  #: read at a time; when more has piled up, its end is shown
@@ -29,7 +30,7 @@ class Measured:
     metrics: list[Metric]
 
 
-Message = Run | Snapshot | Event | Printed | Measured | Notice | Finished | Request
+Message = Run | Snapshot | Event | Printed | Measured | Notice | Uploading | Finished | Request
 Begin = Callable[[Door], Run]  #: submit, or find, the run to follow
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from treadle.cli import keys, printing
 from treadle.cli.views import QuietView, numbers
 from treadle.client.board import MOST_ROWS, Board, Row
+from treadle.client.progress import Uploading
 from treadle.client.shape import NO_LINES, Lines
 from treadle.model.pictures.folding import state_of
 from treadle.model.pictures.gutter import Cells
@@ -59,6 +60,11 @@ class LiveView(QuietView):
         self._doing = Spinner("line" if self._ascii else "dots", Text(f" {what}", "dim"))
         self._begin()
         self.refresh()
+
+    def uploading(self, what: str, told: Uploading) -> None:
+        if isinstance(self._doing, Spinner):
+            said = what if told.is_over else f"uploading {printing.part(told.done, told.total)}"
+            self._doing.update(text=Text(f" {said}", "dim"))
 
     def start(self, board: Board) -> None:
         self._board = board

@@ -176,6 +176,14 @@ def size(size_bytes: float) -> str:
     return f"{size_bytes:.1f} TB"
 
 
+def part(done: float, total: float) -> str:
+    """34 of 180 MB: bytes, in the unit of the whole."""
+    units = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+    unit, scale = next((each for each in units if total >= each[1]), ("B", 1.0))
+    digits = 1 if unit != "B" and total < 10 * scale else 0
+    return f"{done / scale:.{digits}f} of {total / scale:.{digits}f} {unit}"
+
+
 def pairs(values: Any, *, most: int = 60) -> str:
     """`a=1 b=x` of a mapping; long values cut."""
     shown = ((key, v if isinstance(v, str) else json.dumps(v)) for key, v in values.items())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from treadle.cli.door import Door
+from treadle.client.progress import Uploading
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Finished:
     error: BaseException | None = None
 
 
+Told = Notice | Uploading | Finished
 M = TypeVar("M")
 
 
@@ -32,15 +34,16 @@ class Reading(ABC, Generic[M]):
 
     def __init__(self, door: Door) -> None:
         self._door = door
-        self._messages: queue.SimpleQueue[M | Notice | Finished] = queue.SimpleQueue()
-        self.send: Callable[[M | Notice | Finished], None] = self._messages.put
+        self._messages: queue.SimpleQueue[M | Told] = queue.SimpleQueue()
+        self.send: Callable[[M | Told], None] = self._messages.put
 
     def start(self) -> None:
         """Begin, and read from now on."""
         self._door.on_notice(lambda text: self.send(Notice(text)))
+        self._door.on_uploading(self.send)
         threading.Thread(target=self._work, name="treadle-follow", daemon=True).start()
 
-    def get(self, timeout_seconds: float) -> M | Notice | Finished | None:
+    def get(self, timeout_seconds: float) -> M | Told | None:
         """The next message, or None when none came in time."""
         try:
             return self._messages.get(timeout=timeout_seconds)

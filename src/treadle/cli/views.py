@@ -8,10 +8,12 @@ from typing import Protocol
 
 from treadle.cli import printing
 from treadle.client.board import WORTH_A_LINE, Board, Row
+from treadle.client.progress import Uploading
 from treadle.model.records import Event
 from treadle.model.states import JOB_ENDS
 
 HOLD_SECONDS = 0.1
+UPLOAD_SECONDS = 3.0  #: an upload that takes longer is told of in a line, once
 WORDS = WORTH_A_LINE | {"job.abort_requested": "aborting"}  #: which is asked for here
 
 
@@ -25,6 +27,10 @@ class View(Protocol):
 
     def loading(self, what: str) -> None:
         """The pipeline file is being read, no run exists yet."""
+        ...
+
+    def uploading(self, what: str, told: Uploading) -> None:
+        """The pipeline's code is on its way, before a run exists; then it is as `loading`."""
         ...
 
     def start(self, board: Board) -> None:
@@ -58,6 +64,8 @@ class QuietView:
     silent = True
 
     def loading(self, what: str) -> None: ...
+
+    def uploading(self, what: str, told: Uploading) -> None: ...
 
     def start(self, board: Board) -> None: ...
 
@@ -96,6 +104,15 @@ class PlainView(QuietView):
         self._width = 0
         self._held: list[_Held] = []
         self._held_since = 0.0
+        self._tell_upload_after = float("inf")
+
+    def uploading(self, what: str, told: Uploading) -> None:
+        now = time.monotonic()
+        if told.done == 0:
+            self._tell_upload_after = now + UPLOAD_SECONDS
+        elif now >= self._tell_upload_after and not told.is_over:
+            self._tell_upload_after = float("inf")
+            self.notice(f"uploading {printing.part(told.done, told.total)}")
 
     def start(self, board: Board) -> None:
         self._board = board

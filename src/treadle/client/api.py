@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -53,10 +53,9 @@ class Api:
     async def put_blob(self, digest: str, data: Content) -> None:
         await self.wire.request("PUT", f"/blobs/{digest}", content=data)
 
-    async def put_blobs(self, blobs: Sequence[bytes]) -> None:
-        """Many small ones in one request."""
-        parts = (part for data in blobs for part in (len(data).to_bytes(8, "big"), data))
-        await self.wire.request("POST", "/blobs", content=b"".join(parts))
+    async def put_blobs(self, blobs: Content) -> None:
+        """Many small ones in one request, each behind its length in 8 bytes."""
+        await self.wire.request("POST", "/blobs", content=blobs)
 
     async def has_snapshot(self, digest: str) -> bool:
         """Whether it is there with all its files; if it is, it stays for an hour."""

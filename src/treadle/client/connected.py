@@ -19,6 +19,8 @@ from treadle.client.link import blocking, closed
 if TYPE_CHECKING:
     import httpx
 
+    from treadle.client.progress import Uploading
+
 PATIENCE_SECONDS = 60.0
 log = logging.getLogger("treadle")
 
@@ -28,6 +30,7 @@ class Connected:
 
     def __init__(self, *, fast_loop: bool = False) -> None:
         self.on_notice: Callable[[str], None] = log.warning
+        self.on_uploading: Callable[[Uploading], None] = lambda told: None
         self.patience_seconds = PATIENCE_SECONDS
         self._http: httpx.AsyncClient | None = None
         self._pid, self._closed = os.getpid(), False

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     import httpx
     from anyio.from_thread import BlockingPortal
 
+    from treadle.client.progress import Uploading
+
 T = TypeVar("T")
 LAST_WORDS_SECONDS = 5.0  #: for what an interrupted call still has to do, such as to abort its run
 
@@ -21,6 +23,7 @@ class Link(Protocol):
 
     portal: "BlockingPortal"
     on_notice: Callable[[str], None]  #: told what the user should know about the connection
+    on_uploading: "Callable[[Uploading], None]"  #: told how far a bundle is, in the loop's thread
     patience_seconds: float  #: how long what failed on the way is tried again
 
     @property
