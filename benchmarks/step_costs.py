@@ -14,6 +14,7 @@ from typing import Any
 import treadle
 from treadle import pipeline, tool
 from treadle.engine.local.engine import LocalEngine
+from treadle.engine.local.slots import Slots
 from treadle.scheduler.scheduler import Scheduler
 from treadle.storage.ledger.sqlite import SqliteLedger
 
@@ -23,7 +24,7 @@ PARTS = {
     "  of it: settling and leasing": (Scheduler, "_decide"),
     "after the commit: orders, followers": (Scheduler, "_carry_out"),
     "  of it: sending the order": (LocalEngine, "start"),
-    "reading what a slot says": (LocalEngine, "_line_readable"),
+    "reading what a slot says": (Slots, "_line_readable"),
 }
 
 

@@ -27,10 +27,10 @@ def main(statement: str, *preload: str) -> None:
     (folder / "treadle.json").write_text(json.dumps(pipeline()))
     subprocess.run([sys.executable, script], check=True)  # warms the file cache
     with treadle.local(slots=2, data_dir=folder / "data", preload=preload) as local:
-        local.run_file(folder / "treadle.json")
+        local.run(folder / "treadle.json")
         ours = []
         for _ in range(3):
-            run = local.run_file(folder / "treadle.json").raise_for_failure()
+            run = local.run(folder / "treadle.json").raise_for_failure()
             ended = sorted(datetime_of(job.ended_at) for job in run.jobs)
             ours += [(b - a).total_seconds() for a, b in itertools.pairwise(ended)]
     bare = repeat(lambda _: subprocess.run([sys.executable, script], check=True), times=20)
