@@ -146,7 +146,7 @@ def announcing(gate: str):
 
 @pipeline
 def chattering(lines: int):
-    return [chatter(lines, name) for name in ("ada", "bob", "cy")]
+    return [chatter(lines, name) for name in ("analyst", "trainer", "cy")]
 
 
 @pipeline

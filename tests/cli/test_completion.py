@@ -74,7 +74,7 @@ def test_every_command_and_option_of_the_command_line_is_known(shell):
 def test_commands_of_a_group_of_commands_are_offered_behind_it(shell):
     assert "token" in bash(shell, "to")
     assert bash(shell, "token", "cr") == ["create"]
-    assert bash(shell, "token", "create", "ada", "--sco") == ["--scope"]
+    assert bash(shell, "token", "create", "analyst", "--sco") == ["--scope"]
     assert bash(shell, "ps", "--sort", "-e") == ["-ended"]
 
 

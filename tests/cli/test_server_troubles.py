@@ -54,10 +54,10 @@ def test_a_token_that_is_not_known_is_refused(remote: Remote) -> None:
 
 
 def test_a_token_that_was_revoked_is_refused(remote: Remote) -> None:
-    ada = remote.using(TREADLE_TOKEN=token(remote, "revoked-ada", "--scope", "run"))
-    ada("ps")
-    remote("token", "revoke", "revoked-ada")
-    assert ada.json("ps", code=2)["error"]["code"] == "unauthorized"
+    analyst = remote.using(TREADLE_TOKEN=token(remote, "revoked-analyst", "--scope", "run"))
+    analyst("ps")
+    remote("token", "revoke", "revoked-analyst")
+    assert analyst.json("ps", code=2)["error"]["code"] == "unauthorized"
 
 
 def test_a_token_that_has_expired_is_refused_and_that_is_said(remote: Remote) -> None:

@@ -28,15 +28,15 @@ def test_a_token_is_made_where_nobody_is_the_owner(treadle: Treadle):
 
 def test_a_token_lets_its_holder_in_until_it_is_revoked(treadle: Treadle, server):
     admin = remote_of(treadle, server)
-    made = admin.json("token", "create", "ada", "--scope", "read", "--user", "Ada")
-    ada = admin.using(TREADLE_TOKEN=made["text"])
+    made = admin.json("token", "create", "analyst", "--scope", "read", "--user", "Ada")
+    analyst = admin.using(TREADLE_TOKEN=made["text"])
 
-    assert ada.json("ps") == {"runs": []}
-    assert "needs the scope" in ada.all("run", "pipelines.py:compare", code=2).stderr
-    assert admin("token", "revoke", "ada") == "ada  revoked\n"
-    assert "was revoked" in ada.all("ps", code=None).stderr
+    assert analyst.json("ps") == {"runs": []}
+    assert "needs the scope" in analyst.all("run", "pipelines.py:compare", code=2).stderr
+    assert admin("token", "revoke", "analyst") == "analyst  revoked\n"
+    assert "was revoked" in analyst.all("ps", code=None).stderr
 
-    assert "ada" not in admin("token", "list")
+    assert "analyst" not in admin("token", "list")
     assert "revoked" in admin("token", "list", "--all")
 
 

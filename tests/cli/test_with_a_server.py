@@ -196,12 +196,12 @@ def test_runs_are_listed_by_user_time_and_state(remote: Remote, done: str) -> No
 
 
 def test_whose_runs_they_are_is_shown_once_there_are_several_users(remote: Remote) -> None:
-    ada = remote.using(TREADLE_TOKEN=token(remote, "ada", "run"))
+    analyst = remote.using(TREADLE_TOKEN=token(remote, "analyst", "run"))
     remote("run", "pipelines.py:compare", "-q")
-    run_id = ada.json("run", "pipelines.py:compare", "-q")["run"]["id"]
-    heading, first, *_ = ada("ps").splitlines()
+    run_id = analyst.json("run", "pipelines.py:compare", "-q")["run"]["id"]
+    heading, first, *_ = analyst("ps").splitlines()
     assert heading.split()[:3] == ["run", "user", "pipeline"]
-    assert first.split()[:3] == [run_id, "ada", "compare"]
+    assert first.split()[:3] == [run_id, "analyst", "compare"]
 
 
 def token(remote: Remote, user: str, scope: str) -> str:

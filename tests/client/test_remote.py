@@ -49,10 +49,12 @@ def test_a_file_is_run_by_its_path_with_parameters_by_name(remote, tmp_path):
     )
     assert remote.run(f"{file}:doubled", n=4, priority=9).output == 8
     assert remote.options(pipeline="fixed").run(file).output == 42
-    run = remote.options(priority=5, labels={"who": "ada"}, group="twos").submit(f"{file}:fixed")
+    run = remote.options(priority=5, labels={"who": "analyst"}, group="twos").submit(
+        f"{file}:fixed"
+    )
     assert run.record.priority == 5
-    assert run.wait().record.labels == {"who": "ada", "group": "twos"}
-    assert [found.id for found in remote.runs(label="who=ada")] == [run.id]
+    assert run.wait().record.labels == {"who": "analyst", "group": "twos"}
+    assert [found.id for found in remote.runs(label="who=analyst")] == [run.id]
     with pytest.raises(InvalidParameters):
         remote.run(f"{file}:doubled", n="many")
     with pytest.raises(InvalidRequest, match="given by name"):

@@ -262,9 +262,9 @@ def test_a_file_is_loaded_in_a_slot_and_run(client, tmp_path):
     assert client.run(file).output == 2
     assert client.run(file, n=4).output == 8
     assert client.options(text_parameters={"n": "5"}).run(file).output == 10
-    run = client.options(labels={"who": "ada"}, priority=3).submit(f"{file}:doubled")
-    assert (run.record.labels, run.record.priority) == ({"who": "ada"}, 3)
-    assert next(client.runs(label="who=ada")).id == run.wait().id
+    run = client.options(labels={"who": "analyst"}, priority=3).submit(f"{file}:doubled")
+    assert (run.record.labels, run.record.priority) == ({"who": "analyst"}, 3)
+    assert next(client.runs(label="who=analyst")).id == run.wait().id
 
 
 @pytest.mark.parametrize(

@@ -397,13 +397,13 @@ def test_the_heads_of_the_queue_are_one_for_each_user(ledger):
     jobs = [
         a_job("x", step, user=user, priority=priority)
         for step, user, priority in [
-            ("a", "ann", 0),
-            ("b", "ann", 2),
-            ("c", "bob", 1),
-            ("d", "ann", 2),
+            ("a", "analyst", 0),
+            ("b", "analyst", 2),
+            ("c", "trainer", 1),
+            ("d", "analyst", 2),
         ]
     ]
     _, jobs = with_run(ledger, *jobs)
     heads = ledger.read(lambda books: books.heads_of_queue())
-    assert heads == [("ann", 2, jobs[1].id), ("bob", 1, jobs[2].id)]
-    assert ledger.read(lambda books: books.users_in_queue()) == ["ann", "bob"]
+    assert heads == [("analyst", 2, jobs[1].id), ("trainer", 1, jobs[2].id)]
+    assert ledger.read(lambda books: books.users_in_queue()) == ["analyst", "trainer"]

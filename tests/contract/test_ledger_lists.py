@@ -14,7 +14,7 @@ from treadle.model.states import RUN_ENDS, RunState
 from treadle.storage.ledger.sqlite import SqliteLedger
 
 STATES = (RunState.RUNNING, RunState.COMPLETED, RunState.FAILED, RunState.ABORTED)
-PIPELINES, USERS = ("clean", "train"), ("ada", "bob", "cy")
+PIPELINES, USERS = ("clean", "train"), ("analyst", "trainer", "cy")
 
 
 def the_run(number):
@@ -87,7 +87,7 @@ FILTERS = [
     for values in product(
         ((), ("failed",), ("completed", "running", "aborted")),
         (None, "train", "nothing"),
-        (None, "bob"),
+        (None, "trainer"),
         ((), (("team", "t3"),), (("team", "t3"), ("parity", "1"))),
         (None, NOW + timedelta(minutes=20)),
     )
@@ -158,7 +158,7 @@ def test_calls_are_found_by_state_and_user_newest_first(tmp_path):
     found, behind = calls()
     assert found == jobs[:4:-1]
     assert calls(before=behind)[0] == jobs[4:0:-1]
-    assert calls(user="bob") == (jobs[7::-3], None)
+    assert calls(user="trainer") == (jobs[7::-3], None)
     assert calls(states=("completed", "failed")) == ([], None)
     assert calls(states=("queued",), limit=1)[0] == [jobs[-1]]
     ledger.close()

@@ -21,7 +21,7 @@ GC = next(each for each in OPERATIONS if each.path.endswith("/gc"))
 def an_exchange(**fields):
     """A request to free space that was carried out."""
     scope = {"type": "http", "method": "POST", "path": GC.path, "client": ("10.0.0.1", 5)}
-    token = Token(id="tok_1", name="ci", user="ada", scopes=("admin",), created_at=NOW)
+    token = Token(id="tok_1", name="ci", user="analyst", scopes=("admin",), created_at=NOW)
     known = {"operation": GC, "token": token, "admitted": True, "status": 200}
     return Exchange(scope=scope, came_from=None, passed_on=None, **(known | fields))
 
@@ -34,15 +34,15 @@ def lines(server):
 
 
 def test_what_writes_is_told_with_what_came_of_it(server, holding):
-    caller = holding("admin", user="ada")
+    caller = holding("admin", user="analyst")
 
-    made = caller.post("/tokens", json={"name": "of-ada", "scopes": ["read"]})
+    made = caller.post("/tokens", json={"name": "of-analyst", "scopes": ["read"]})
 
     last = lines(server)[-1]
     assert last.pop("id").startswith("aud_")
     assert last.pop("at")
     assert last == {
-        "user": "ada",
+        "user": "analyst",
         "token": caller.made["name"],
         "address": "127.0.0.1",
         "method": "POST",
@@ -85,12 +85,12 @@ def test_one_token_cannot_fill_the_log_with_what_it_may_not_do(server, holding):
 
 
 def test_who_comes_with_a_revoked_token_is_named(server, owner, holding):
-    caller = holding("read", user="eve")
+    caller = holding("read", user="visitor")
     owner.delete(f"/tokens/{caller.made['id']}")
 
     caller.get("/runs")
 
-    assert lines(server)[-1]["user"] == "eve"
+    assert lines(server)[-1]["user"] == "visitor"
     assert lines(server)[-1]["token"] == caller.made["name"]
 
 
@@ -181,11 +181,11 @@ def test_a_page_behind_the_last_is_empty(owner):
 
 
 def test_the_log_of_one_user_is_read_alone(owner, holding):
-    holding("admin", user="bob").post("/gc", json={"dry_run": True})
+    holding("admin", user="trainer").post("/gc", json={"dry_run": True})
 
-    found = owner.get("/audit", params={"user": "bob"}).json()["entries"]
+    found = owner.get("/audit", params={"user": "trainer"}).json()["entries"]
 
-    assert {each["user"] for each in found} == {"bob"}
+    assert {each["user"] for each in found} == {"trainer"}
 
 
 def test_only_administrators_read_it(holding):

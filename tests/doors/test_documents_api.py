@@ -10,7 +10,7 @@ from treadle.formats.reading import LARGEST_BYTES, decoded
 
 YAML = {"content-type": "application/yaml"}
 HELLO = """\
-parameters: {who: bob, times: 1}
+parameters: {who: trainer, times: 1}
 steps:
   say: {command: 'echo hello ${who} ${times}'}
 """
@@ -102,12 +102,12 @@ def test_functions_of_installed_modules_need_no_snapshot(run, http):
 
 def test_parameters_are_given_beside_the_document_and_checked(run, refusal, http):
     document = {
-        "parameters": {"who": "bob", "times": {"type": "integer", "minimum": 1}},
+        "parameters": {"who": "trainer", "times": {"type": "integer", "minimum": 1}},
         "steps": {"say": {"command": ["echo", "${who}", "${times}"]}},
     }
     found = run(document, parameters={"times": 3}, priority=4, fail_fast=True)
-    assert log_of(http, found, "say") == "bob 3"
-    assert (found["parameters"], found["priority"]) == ({"who": "bob", "times": 3}, 4)
+    assert log_of(http, found, "say") == "trainer 3"
+    assert (found["parameters"], found["priority"]) == ({"who": "trainer", "times": 3}, 4)
     assert found["fail_fast"] is True
     assert [each.partition(": ")[0] for each in refusal(document, parameters={"wo": 1})] == [
         "parameters.wo",

@@ -62,13 +62,15 @@ def test_a_key_sent_with_another_body_is_refused(http):
 
 
 def test_the_same_key_of_another_user_is_another_key(http, server):
-    made = http.post("/tokens", json={"name": "bob", "user": "bob", "scopes": ["run"]}).json()
+    made = http.post(
+        "/tokens", json={"name": "trainer", "user": "trainer", "scopes": ["run"]}
+    ).json()
     key = {"Idempotency-Key": "shared"}
     mine = http.post("/runs", content=body_of(), headers=key).json()
     bobs = {"Authorization": f"Bearer {made['text']}"}
     his = http.post("/runs", content=body_of(), headers=key | bobs).json()
     assert mine["id"] != his["id"]
-    assert (mine["user"], his["user"]) == ("owner", "bob")
+    assert (mine["user"], his["user"]) == ("owner", "trainer")
 
 
 def test_calls_and_retries_take_keys_too(http):

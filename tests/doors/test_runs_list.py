@@ -110,7 +110,7 @@ def test_a_run_stands_for_its_place_in_the_order_of_creation(http, runs):
         ("state=faild", "There is no state 'faild'"),
         ("state=failed,complted", "There is no state 'complted'"),
         ("sort=name", "There is no sort 'name'"),
-        ("label=ada", "expected key=value"),
+        ("label=analyst", "expected key=value"),
         ("since=yesterday", "expected an ISO 8601 time"),
         ("limit=-1", "expected a whole number"),
         ("limit=1&limit=2", "given 2 times"),

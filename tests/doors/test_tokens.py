@@ -28,7 +28,7 @@ def ended(caller, job_id):
 
 
 def test_the_text_of_a_token_is_told_once(owner, holding):
-    made = holding("read", user="ada").made
+    made = holding("read", user="analyst").made
 
     listed = {each["id"]: each for each in owner.get("/tokens").json()["tokens"]}[made["id"]]
 

@@ -133,21 +133,23 @@ def test_the_administrator_and_a_person_get_what_the_page_says(
         if line.startswith(f"{AS_TREADLE}treadle token create"):
             name = shlex.split(line)[6]
             texts[name] = owner.type(line.removeprefix(AS_TREADLE)).strip().splitlines()[-1]
-    assert set(texts) == {"ada", "grace", "monitoring"}
+    assert set(texts) == {"analyst", "grace", "monitoring"}
 
     # When Ada types what she is to type
-    (tmp_path / "ada").mkdir()
-    (tmp_path / "ada" / "cert.pem").write_bytes(certificate[0].read_bytes())
-    ada = Person(server, tmp_path / "ada")
+    (tmp_path / "analyst").mkdir()
+    (tmp_path / "analyst" / "cert.pem").write_bytes(certificate[0].read_bytes())
+    analyst = Person(server, tmp_path / "analyst")
     said = {
-        line: ada.type(line, f"{texts['ada']}\n") for line in commands("$") if line not in FOREVER
+        line: analyst.type(line, f"{texts['analyst']}\n")
+        for line in commands("$")
+        if line not in FOREVER
     }
 
     # Then everything works, and is hers
     assert "Logged in to" in next(v for k, v in said.items() if k.startswith("treadle login"))
     assert "completed" in next(v for k, v in said.items() if k.startswith("treadle run"))
     assert "digits" in next(v for k, v in said.items() if k.startswith("treadle ps"))
-    assert not (tmp_path / "ada" / "d").exists()
+    assert not (tmp_path / "analyst" / "d").exists()
     # and the administrator looks after it
     for line in commands("#"):
         if line.startswith(AS_TREADLE) and "token create" not in line:

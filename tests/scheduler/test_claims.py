@@ -11,9 +11,9 @@ from treadle.interfaces import RunFilter
 from treadle.model.access import Requester
 from treadle.model.states import RunState
 
-BY = Requester(user="ann", key="k-1", fingerprint="f-1")
-OTHER_BODY = Requester(user="ann", key="k-1", fingerprint="f-2")
-OTHER_USER = Requester(user="bob", key="k-1", fingerprint="f-2")
+BY = Requester(user="analyst", key="k-1", fingerprint="f-1")
+OTHER_BODY = Requester(user="analyst", key="k-1", fingerprint="f-2")
+OTHER_USER = Requester(user="trainer", key="k-1", fingerprint="f-2")
 DAY_SECONDS = 24 * 3600
 
 
@@ -42,7 +42,7 @@ def test_a_key_of_another_request_is_refused_and_of_another_user_another_key(des
                 await scheduler.submit(a_submission({"b": []}), by=OTHER_BODY)
             other = await scheduler.submit(a_submission({"b": []}), by=OTHER_USER)
             assert other.id != first.id
-            assert (first.user, other.user) == ("ann", "bob")
+            assert (first.user, other.user) == ("analyst", "trainer")
 
     anyio.run(main)
 

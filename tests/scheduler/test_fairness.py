@@ -18,7 +18,7 @@ from treadle.scheduler.dispatch import take
 from treadle.scheduler.fairness import PATIENCE_SECONDS, Lines, Memory
 from treadle.storage.ledger.sqlite import SqliteLedger
 
-ANN, BOB = Requester(user="ann"), Requester(user="bob")
+ANN, BOB = Requester(user="analyst"), Requester(user="trainer")
 
 
 class Floor:
@@ -123,7 +123,7 @@ def test_who_has_no_slot_gets_one_before_others_were_served_twice(users, slots, 
 @given(priorities=st.lists(st.integers(-2, 2), max_size=20), slots=st.integers(1, 4))
 def test_jobs_of_one_user_go_by_priority_and_then_by_age(priorities, slots):
     floor = Floor(slots)
-    ids = [floor.queue("ann", priority=priority)[0] for priority in priorities]
+    ids = [floor.queue("analyst", priority=priority)[0] for priority in priorities]
     floor.turn()
     while floor.running:
         floor.end(0)
@@ -151,12 +151,12 @@ def test_higher_priority_goes_before_whoever_has_fewer_slots(queued, slots):
 def test_a_large_job_is_passed_by_for_only_so_long_whoever_has_fewer_slots():
     # Given one who holds a slot for long and wants two more, and one with many short jobs
     floor = Floor(3, cpus=3)
-    floor.queue("ann")
+    floor.queue("analyst")
     floor.turn()
-    (large,) = floor.queue("ann", cpus=2)
-    floor.queue("bob", 20)
+    (large,) = floor.queue("analyst", cpus=2)
+    floor.queue("trainer", 20)
     floor.turn()
-    assert floor.in_use() == {"ann": 1, "bob": 2}
+    assert floor.in_use() == {"analyst": 1, "trainer": 2}
     # When the patience of the large one is over
     floor.time = PATIENCE_SECONDS + 1
     floor.end(1)
@@ -169,29 +169,29 @@ def test_a_large_job_is_passed_by_for_only_so_long_whoever_has_fewer_slots():
 
 def test_what_is_passed_by_lets_its_owners_smaller_jobs_go_first():
     floor = Floor(4, cpus=4)
-    floor.queue("ann", 1)
-    floor.queue("ann", 1, cpus=4)
-    small = floor.queue("ann", 2)
+    floor.queue("analyst", 1)
+    floor.queue("analyst", 1, cpus=4)
+    small = floor.queue("analyst", 2)
     floor.turn()
     assert [job.id for job in floor.running[1:]] == small
 
 
 def test_higher_priority_goes_before_the_impatient():
     floor = Floor(2, cpus=2)
-    floor.queue("ann")
-    floor.queue("ann", cpus=2)
+    floor.queue("analyst")
+    floor.queue("analyst", cpus=2)
     floor.turn()
     floor.time = PATIENCE_SECONDS + 1
-    (urgent,) = floor.queue("bob", priority=1)
-    floor.queue("bob")
+    (urgent,) = floor.queue("trainer", priority=1)
+    floor.queue("trainer")
     floor.turn()
     assert [job.id for job in floor.running[1:]] == [urgent]
 
 
 def test_a_job_larger_than_the_machine_holds_up_nobody():
     floor = Floor(1, cpus=1)
-    floor.queue("ann", cpus=2, priority=9)
-    (fits,) = floor.queue("ann")
+    floor.queue("analyst", cpus=2, priority=9)
+    (fits,) = floor.queue("analyst")
     floor.turn()
     assert [job.id for job in floor.running] == [fits]
 

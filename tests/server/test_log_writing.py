@@ -70,9 +70,9 @@ def test_what_comes_too_often_is_counted_and_warnings_are_not():
 
 
 def test_a_line_holds_what_is_known_and_no_control_characters():
-    line = AsLines().format(record("a\nb\x1b[0m", job="job_1", run="run_1", user="anna"))
+    line = AsLines().format(record("a\nb\x1b[0m", job="job_1", run="run_1", user="analyst"))
 
-    assert line.endswith("treadle.moves: a\\nb\\x1b[0m job=job_1 run=run_1 user=anna")
+    assert line.endswith("treadle.moves: a\\nb\\x1b[0m job=job_1 run=run_1 user=analyst")
     assert line[10] == "T"
 
 

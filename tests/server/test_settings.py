@@ -18,11 +18,11 @@ def project(tmp_path):
 
 
 def load(project, **more):
-    return settings.load(**({"cwd": project / "deep", "environ": {"HOME": "/home/ada"}} | more))
+    return settings.load(**({"cwd": project / "deep", "environ": {"HOME": "/home/analyst"}} | more))
 
 
 def test_without_any_source_the_state_goes_to_the_users_data_folder(project):
-    assert load(project).data_dir == Path("/home/ada/.local/share/treadle")
+    assert load(project).data_dir == Path("/home/analyst/.local/share/treadle")
     assert load(project, environ={"XDG_DATA_HOME": "/data"}).data_dir == Path("/data/treadle")
 
 

@@ -17,10 +17,10 @@ FILTERS = {
     "a pipeline": {"pipeline": "sample"},
     "a pipeline's states": {"pipeline": "sample", "states": ("failed", "running")},
     "a label": {"labels": (("team", "a"),)},
-    "a user": {"user": "ada"},
+    "a user": {"user": "analyst"},
     "much": {
         "labels": (("team", "a"), ("group", "g")),
-        "user": "ada",
+        "user": "analyst",
         "states": ("failed",),
         "pipeline": "sample",
         "since": NOW,
@@ -33,7 +33,7 @@ FILTERS = {
 def db(tmp_path):
     ledger = SqliteLedger(tmp_path / "ledger.db")
     ledger.write_now(lambda books: books.add_pipeline(a_submission({}).pipeline, NOW))
-    ledger.write_now(lambda b: b.add_run(a_run(user="ada", labels={"team": "a", "group": "g"})))
+    ledger.write_now(lambda b: b.add_run(a_run(user="analyst", labels={"team": "a", "group": "g"})))
     yield ledger._db
     ledger.close()
 

@@ -126,7 +126,11 @@ def extract(data: memoryview, target: Path) -> None:
             members = sorted(tar.getmembers(), key=lambda member: member.issym())
             if any(member.islnk() for member in members):
                 raise CodecError("a stored directory holds a hard link.", hint="Store it anew.")
-            tar.extractall(target, members, filter="data")
+            if hasattr(tarfile, "data_filter"):
+                tar.extractall(target, members, filter="data")
+            else:  # Python before 3.8.17 and 3.11.4
+                links = {member.name for member in members if member.issym()}
+                tar.extractall(target, [_harmless(member, links) for member in members])
         _check_links(target, [member.name for member in members if member.issym()])
     except (tarfile.TarError, OSError) as error:
         shutil.rmtree(target, ignore_errors=True)
@@ -137,6 +141,28 @@ def extract(data: memoryview, target: Path) -> None:
     except CodecError:
         shutil.rmtree(target, ignore_errors=True)
         raise
+
+
+def _harmless(member: tarfile.TarInfo, links: set[str]) -> tarfile.TarInfo:
+    """What tarfile's filter "data" makes of a member that we could have written.
+
+    Raises CodecError for any other (PEP 706).
+    """
+    parts = member.name.split("/")
+    folders = {"/".join(parts[:end]) for end in range(1, len(parts))}
+    if member.name.startswith("/") or ".." in parts or folders & links:
+        raise CodecError(f"{member.name} would lie outside of the stored directory.")
+    if not (member.isfile() or member.isdir() or member.issym()):
+        raise CodecError(f"{member.name} is no file, folder or link.")
+    if member.issym() and member.linkname.startswith("/"):
+        raise CodecError(f"the link {member.name} leads out of the stored directory.")
+    if not member.issym():
+        executable = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        member.mode &= executable
+        member.mode |= 0o700 if member.isdir() else 0o600
+    member.uid, member.gid = os.geteuid(), os.getegid()
+    member.uname = member.gname = ""
+    return member
 
 
 def _check_links(target: Path, names: list[str]) -> None:

@@ -1,11 +1,12 @@
 """Numbers and names of submissions that make no sense, or that nothing could keep or show."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any
 
 from treadle.errors import InvalidDefinition
+from treadle.model.bindings import Value, leaves
 from treadle.model.records import Execution, Step, Submission, Tool
 
 LARGEST = 2**63 - 1  #: that a ledger can hold
@@ -25,8 +26,10 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }  #: field -> least and most
 
 
+MOST_NESTED = 400  #: lists and objects in each other; well below what a JSON decoder can follow
 LONGEST_NAME = 1000  #: characters
 _CONTROL = re.compile("[\x00-\x1f\x7f]")
+_CONTAINERS = (list, tuple, Mapping)
 
 
 def check_submission(submission: Submission) -> None:
@@ -40,6 +43,12 @@ def check_submission(submission: Submission) -> None:
         check_name("a label's key", key)
     check("concurrency", pipeline.concurrency, pipeline.name)
     check("priority", submission.priority, pipeline.name)
+    check_nesting("the parameters", submission.parameters)
+    for step in pipeline.steps:
+        for argument in step.arguments.values():
+            for leaf in leaves(argument):
+                if isinstance(leaf, Value):
+                    check_nesting(f"an argument of {step.name}", leaf.value)
     check_tools(pipeline.tools, pipeline.steps)
 
 
@@ -57,6 +66,24 @@ def check_tools(tools: Iterable[Tool], steps: Iterable[Step] = ()) -> None:
     for name, execution in asked:
         for field, value in _numbers(execution):
             check(field, value, name)
+
+
+def check_nesting(what: str, value: Any) -> None:
+    """JSON that whoever reads it later can follow. Raises InvalidDefinition."""
+    level = [value] if isinstance(value, _CONTAINERS) else []
+    for _ in range(MOST_NESTED):
+        if not level:
+            return
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, Mapping) else each)
+            if isinstance(inner, _CONTAINERS)
+        ]
+    raise InvalidDefinition(
+        f"{what}: more than {MOST_NESTED} lists or objects in each other.",
+        hint="Give it as a file, or flatter.",
+    )
 
 
 def check_name(what: str, name: str) -> None:

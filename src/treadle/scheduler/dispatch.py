@@ -86,7 +86,7 @@ class Dispatcher:
     def _order_or_failure(self, books: Books, job: Job) -> Order | Failure:
         try:
             return self.order(books, job)
-        except (TreadleError, LookupError, TypeError, ValueError) as error:
+        except (TreadleError, LookupError, TypeError, ValueError, RecursionError) as error:
             log.exception("there can be no order for job %s", job.id)
             words = error.message if isinstance(error, TreadleError) else str(error)
             hint = error.hint if isinstance(error, TreadleError) else ""

@@ -11,6 +11,7 @@ from treadle.api.http.operations import Query
 from treadle.api.http.state import house_of, operation_of
 from treadle.errors import InvalidRequest, NotFound
 from treadle.model.graph import nearest
+from treadle.model.limits import MOST_NESTED, check_nesting
 
 LATEST = "latest"
 NO_HINTS: Mapping[str, str] = {}
@@ -119,6 +120,8 @@ async def json_body(
         if key not in allowed:
             hint = hints.get(key) or nearest(key, allowed)
             raise InvalidRequest(f"Unknown field {key[:80]!r}.", hint=hint)
+    if raw.count(b"[") + raw.count(b"{") > MOST_NESTED:
+        check_nesting("The body", body)
     if b"\\u0000" in raw:
         _refuse_nul(body, "the body")
     return body
