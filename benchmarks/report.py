@@ -78,7 +78,8 @@ def _one_peer(row: Row, line: Line, name: str) -> str:
     text = f"{name} {show(found[0], row.unit)}"
     if line.ours is None or row.unit == "x" or line.ours[0] <= 0:
         return text
-    return f"{text} ({found[0] / line.ours[0]:.1f} x ours)"
+    ratio = found[0] / line.ours[0]
+    return f"{text} ({ratio:{'.2g' if ratio < 1 else '.1f'}} x ours)"
 
 
 def markdown(lines: list[Line]) -> str:
